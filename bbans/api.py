@@ -6,7 +6,7 @@ import builtins
 import codecs
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, overload
@@ -41,10 +41,10 @@ from bbans.formats.coders import (
     code_points,
     coders_of,
     decode_block,
-    default_coder,
     restored_text,
 )
 from bbans.formats.container import (
+    AXES_MAX,
     BLOCK_BYTES_MAX,
     BOOL,
     CODE_POINTS,
@@ -58,6 +58,7 @@ from bbans.formats.container import (
     array_header,
     float_element,
 )
+from bbans.formats.grid_coder import default_coder
 from bbans.formats.random_access import ContainerFile
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models
@@ -78,6 +79,8 @@ __all__ = [
 
 Kind = TypeVar("Kind", str, bytes, NDArray[Any])
 Progress: TypeAlias = Callable[[int], object]
+# Places of the first axis of a file whose end is not known.
+_MANY = 1 << 40
 
 
 # ---- bare messages
@@ -128,16 +131,20 @@ def compress(
         their bits, every one of which comes back. What inherits from ndarray is one.
     coder : Coder or FrozenModel, optional
         What codes the blocks. By default bytes and text are coded by their own
-        frequencies (`ByteCoder`), arrays under a model that is fitted to
-        them (`SignalCoder`), but bfloat16 and float8, which are weights as a rule, as
-        bytes. A reader needs the same model, or codec of your own.
+        frequencies (`ByteCoder`), arrays under a model that is fitted to them: those
+        whose rows and columns, the last axes but for up to 4 bands, are 8 or more
+        each, as images and video (`GridCoder`), but for two axes of up to 64 columns,
+        which are channels; these and all others as series (`SignalCoder`). bfloat16
+        and float8, which are weights as a rule, are coded as bytes. A reader needs the
+        same model, or codec of your own.
     level : int
         From 1, fast, to 9, small; 5 by default. A `Coder` has its own.
     block_size : int, optional
         Elements in a block, in whole steps of the coder; they take 2**24 bytes at most.
         Blocks are coded and checked on their own. By default 2**16 elements, under
         a model 2**16 steps, of a signal 2**18 elements or, with many channels, 2**13
-        steps, and for a `ByteCoder` 2**20 bytes.
+        steps, of a grid 2**22 elements in whole frames, and for a `ByteCoder` 2**20
+        bytes.
     threads : int
         The result does not depend on it.
     dtype : {"bfloat16", "float8_e4m3fn", "float8_e5m2"}, optional
@@ -205,6 +212,7 @@ def _write_array(
     if dtype is not None:
         header = _as_floats(header, array, dtype)
     coder = as_coder(coder, level, default_coder(header, array.shape))
+    coder = coder.laid_out(array.shape, array.itemsize)
     axis = coder.axis_of(array.shape)
     header = replace(header, fingerprint=coder.fingerprint, name=coder.name, axis=axis)
     _write(sink, stored(array, axis), header, coder, block_size, threads)
@@ -296,6 +304,7 @@ def compress_file(
     threads: int = 1,
     dtype: DTypeLike | None = None,
     channels: int = 1,
+    shape: Sequence[int] | None = None,
     kind: str | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -312,6 +321,10 @@ def compress_file(
     channels : int
         With `dtype`: elements that are sampled together, the columns of an array of two
         axes.
+    shape : sequence of int, optional
+        With `dtype`: that of the array that the file holds in C order, as
+        (-1, 480, 640), where -1 stands for as many as there are. By default one series,
+        or `channels`.
     kind : {"auto", "bytes", "npy", "wav", "safetensors", "csv"}, optional
         What the file is, where neither `coder` nor `dtype` is given: arrays, sound,
         weights and tables are coded by what they hold, and come back to the byte like
@@ -323,10 +336,11 @@ def compress_file(
     """
     check_file(source, "source", "read")
     check_file(sink, "sink", "write")
-    channels = as_integer(channels, "channels", 1)
+    first, inner = _axes_of(shape, as_integer(channels, "channels", 1))
     if dtype is None:
-        if channels > 1:
-            raise ModelError("channels are those of numbers: say their dtype too")
+        if inner or shape is not None:
+            what = "channels are those" if shape is None else "shape is that"
+            raise ModelError(f"{what} of numbers: say their dtype too")
         if coder is None:
             from bbans.files.recognise import HEAD_BYTES, file_coder, head_left
 
@@ -345,14 +359,21 @@ def compress_file(
         if kind is not None:
             raise ModelError(f"kind is for files without a dtype: it is {dtype!r}")
         header = _header_of(dtype)
-        coder = as_coder(coder, level, default_coder(header, (0,)))
-        if isinstance(coder, SignalCoder):
+        axes = (_MANY if first < 0 else first, *inner)
+        default = default_coder(header, (0,) if shape is None else axes)
+        coder = as_coder(coder, level, default)
+        if isinstance(coder, SignalCoder) and shape is None:
             coder = coder.of_rows()
+        if axis := coder.axis_of(axes):
+            raise ModelError(
+                f"a file is read from front to back, and {coder!r} would move axis "
+                f"{axis} to the front: pass the array to `compress`"
+            )
+        coder = coder.laid_out(axes, header.dtype.itemsize)
         header = replace(header, fingerprint=coder.fingerprint, name=coder.name)
-    columns = (channels,) if channels > 1 else ()
-    width = coder.width((0, *columns))
-    step = max(width, channels)
-    size = _block_size(block_size, coder, header, step)
+    width, row = coder.width((0, *inner)), math.prod(inner)
+    step = max(width, row)
+    size = _block_size(block_size, coder, header, step if shape is None else width)
     if header.element == CODE_POINTS:
         blocks: Iterable[NDArray[Any]] = _read_text(source, size)
     else:
@@ -360,7 +381,27 @@ def compress_file(
         if header.element == UTF8:
             blocks = _checked_text(blocks)
     writer = _write_part(sink, header, coder, width, blocks, threads, progress)
-    writer.finish((writer.n_elements // channels, *columns))
+    n, rest = divmod(writer.n_elements, row)
+    if rest or first not in (-1, n):
+        raise SymbolError(
+            f"{writer.n_elements} elements are no array of shape {(first, *inner)}"
+        )
+    writer.finish((n, *inner))
+
+
+def _axes_of(shape: Sequence[int] | None, channels: int) -> tuple[int, tuple[int, ...]]:
+    """The axes that a file has: the first, which may be -1, and the others."""
+    if shape is None:
+        return -1, (channels,) if channels > 1 else ()
+    if channels > 1:
+        raise ModelError("shape says all axes: pass channels without it")
+    if not isinstance(shape, Sequence) or not 1 <= len(shape) <= AXES_MAX:
+        raise ModelError(
+            f"shape must have 1 to {AXES_MAX} axes, as (-1, 480, 640), not {shape!r}"
+        )
+    most = 1 << 62
+    inner = (as_integer(n, f"shape[{i}]", 1, most) for i, n in enumerate(shape) if i)
+    return as_integer(shape[0], "shape[0]", -1, most), tuple(inner)
 
 
 def _header_of(dtype: Any) -> Header:

@@ -12,9 +12,11 @@ from bbans.cli.options import (
     add_command,
     add_force,
     add_quiet,
+    axes_of,
     check_ranges,
     element_type,
     model_of,
+    shape_of,
     type_name,
 )
 from bbans.cli.streams import (
@@ -36,9 +38,9 @@ from bbans.formats.coders import (
     ByteCoder,
     Coder,
     ModelCoder,
-    SignalCoder,
 )
 from bbans.formats.container import BLOCK_BYTES_MAX
+from bbans.formats.grid_coder import GridCoder
 
 __all__ = ["SUFFIX", "add", "run"]
 
@@ -97,7 +99,8 @@ def add(commands: Any) -> None:
         metavar="N",
         type=int,
         help="elements per block, which take at most 16 MiB (default: 2^20 bytes, 2^18 "
-        "elements of a signal, 2^16 observations under MODEL)",
+        "elements of a signal, 2^22 of a grid in whole frames, 2^16 observations under "
+        "MODEL)",
     )
     parser.add_argument(
         "--as",
@@ -120,6 +123,20 @@ def add(commands: Any) -> None:
         help="with --type: values that are sampled together (default: 1, or as MODEL "
         "has)",
     )
+    parser.add_argument(
+        "--shape",
+        metavar="N,N,..",
+        type=shape_of,
+        help="with --type: of the array that FILE holds; n,480,640 for frames of 480 "
+        "rows and 640 columns, as many as there are",
+    )
+    parser.add_argument(
+        "--axes",
+        metavar="AXES",
+        type=axes_of,
+        help="with --shape, or a .npy file: what the axes of images, video, volumes or "
+        "maps are: a letter each, as tyx or yxc, or names, as time,lat,lon",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -128,12 +145,11 @@ def run(options: argparse.Namespace) -> None:
     output = options.output
     if output is None:
         output = beside(options.file, options.file + SUFFIX)
-    if options.type is None and options.channels is not None:
-        options.wrong_usage("--channels needs --type")
+    _check_axes(options)
     channels = 1 if options.channels is None else options.channels
     coder: Coder | None = None
-    if options.type is not None:
-        coder = SignalCoder(options.level)
+    if options.axes is not None:
+        coder = GridCoder(options.axes, options.level)
     if options.kind is not None and (options.type or options.model) is not None:
         options.wrong_usage("--as is for files without --type and -m")
     if options.model is None:
@@ -154,11 +170,11 @@ def run(options: argparse.Namespace) -> None:
         progress_bar(source, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
-        if options.model is not None and is_array(options.file):
+        if is_array(options.file) and (options.model or options.axes) is not None:
             size = options.block_size
             sink.write(api.compress(array_of(source), coder, block_size=size))
             return
-        if coder is None:
+        if coder is None and options.type is None:
             head = read_full(source, HEAD_BYTES)
             head += read_full(source, head_left(head))
             coder = file_coder(head, options.kind or "auto", options.level)
@@ -169,11 +185,28 @@ def run(options: argparse.Namespace) -> None:
             source,
             sink,
             coder,
+            level=options.level if coder is None else None,
             block_size=options.block_size,
             dtype=options.type,
             channels=channels,
+            shape=options.shape,
             progress=progress,
         )
+
+
+def _check_axes(options: argparse.Namespace) -> None:
+    """Refuse options that say how elements lie where nothing does lie so."""
+    for name in ("channels", "shape"):
+        if options.type is None and getattr(options, name) is not None:
+            options.wrong_usage(f"--{name} needs --type")
+    if options.shape is not None and options.channels is not None:
+        options.wrong_usage("--shape says all axes: leave out --channels")
+    if options.axes is None:
+        return
+    if options.model is not None:
+        options.wrong_usage("--axes is for arrays without -m")
+    if options.shape is None and not is_array(options.file):
+        options.wrong_usage("--axes is for a .npy file, or with --type and --shape")
 
 
 def _hint(head: bytes, name: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from bbans._files import read_all
 from bbans.cli.streams import reading, shown
 from bbans.errors import ModelError
+from bbans.formats.axes import as_axes
 from bbans.formats.container import FLOAT_NAMES
 from bbans.frozen.base import FrozenModel
 from bbans.frozen.model_file import SHIPPED, shipped_model
@@ -25,11 +26,13 @@ __all__ = [
     "add_command",
     "add_force",
     "add_quiet",
+    "axes_of",
     "check_ranges",
     "context_order",
     "dtype_of",
     "element_type",
     "model_of",
+    "shape_of",
     "size",
     "state_counts",
     "type_name",
@@ -161,6 +164,26 @@ def state_counts(text: str) -> list[int]:
             f"{text!r} is no list of numbers: say one such as 8,8"
         )
     return [int(number) for number in text.split(",")]
+
+
+def shape_of(text: str) -> tuple[int, ...]:
+    """The shape of an array, divided by commas."""
+    if re.fullmatch("(n|-1|[0-9]{1,18})(,[1-9][0-9]{0,17}){0,31}", text) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no shape: say one such as 40,480,640, or n,480,640 for as "
+            "many frames as there are"
+        )
+    return tuple(-1 if number == "n" else int(number) for number in text.split(","))
+
+
+def axes_of(text: str) -> str | tuple[str, ...]:
+    """What axes are: a letter each, or names, divided by commas."""
+    axes = tuple(text.split(",")) if "," in text else text
+    try:
+        as_axes(axes)
+    except ModelError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return axes
 
 
 def dtype_of(name: str) -> np.dtype[Any]:

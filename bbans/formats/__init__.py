@@ -9,6 +9,7 @@ from bbans.formats.coders import (
     ModelCoder,
     SignalCoder,
 )
+from bbans.formats.grid_coder import GridCoder
 from bbans.formats.info import describe
 from bbans.formats.random_access import ContainerFile
 
@@ -21,6 +22,7 @@ __all__ = [
     "CodecCoder",
     "Coder",
     "ContainerFile",
+    "GridCoder",
     "ModelCoder",
     "SignalCoder",
     "describe",

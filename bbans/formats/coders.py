@@ -33,10 +33,10 @@ from bbans.formats.container import (
     CODE_POINTS,
     CODEC,
     FINGERPRINT_BYTES,
-    FIRST_EXTENSION,
     FIRST_FLOAT,
     FLOAT_NAMES,
     FLOATS,
+    GRID,
     METHODS,
     MODEL,
     NAME_MAX,
@@ -49,9 +49,9 @@ from bbans.formats.container import (
     Line,
     float_element,
 )
-from bbans.formats.floats import decode_floats, encode_floats
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
+    from bbans.formats.floats import GridLike
     from bbans.formats.pieces import Layout
     from bbans.frozen.base import FrozenModel
 
@@ -67,7 +67,6 @@ __all__ = [
     "code_points",
     "coders_of",
     "decode_block",
-    "default_coder",
     "named",
     "restored_text",
 ]
@@ -108,6 +107,16 @@ class Coder(ABC):
 
     def __init__(self, level: int = LEVEL_DEFAULT) -> None:
         self.level = as_integer(level, "level", 1, LEVEL_MAX)
+
+    def laid_out(self, shape: tuple[int, ...], itemsize: int) -> Coder:
+        """The coder of an array of this shape, of so many bytes an element.
+
+        Raises
+        ------
+        SymbolError
+            If it cannot be coded; the text says what to do.
+        """
+        return self
 
     def axis_of(self, shape: tuple[int, ...]) -> int:
         """The axis of an array of this shape that is first in the container.
@@ -206,6 +215,20 @@ class Coder(ABC):
         ways = [] if data is None else [(self.method, data)]
         return _shortest([*ways, *self._without(steps)])
 
+    def _floats(
+        self,
+        steps: NDArray[Any],
+        *,
+        level: int | None = None,
+        channels: int = 0,
+        grid: GridLike | None = None,
+    ) -> Buffer:
+        """A block of floats, of the form that this coder knows them in."""
+        from bbans.formats.floats import encode_floats
+
+        level = self.level if level is None else level
+        return encode_floats(steps, self._element, level, channels, grid)
+
     def _shortest_floats(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
         """Code a block of floats by this coder, or not: they have a form of bytes."""
         data = self.encode(steps)
@@ -213,12 +236,22 @@ class Coder(ABC):
             return FLOATS, data
         return STORED, octets(steps).data
 
+    def _chosen(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+        """Code a block of numbers by this coder, or by what is shorter."""
+        if self._is_float:
+            return self._shortest_floats(steps)
+        data = self.encode(steps)
+        assert data is not None
+        if self.level < _ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
+            return self.method, data  # the bytes themselves would gain less
+        return _shortest([(self.method, data), *self._without(steps)])
+
     def _without(self, steps: NDArray[Any]) -> Iterator[tuple[int, Buffer]]:
         """The ways to code a block that every container has, by method and data."""
         plain = octets(steps)
         yield STORED, plain.data
         if self._is_float:
-            yield FLOATS, encode_floats(steps, self._element, self.level)
+            yield FLOATS, self._floats(steps)
             return
         yield BYTE_BLOCK, encode_bytes(plain, int(self.level >= _ORDER_1_LEVEL))
 
@@ -263,7 +296,7 @@ class ByteCoder(Coder):
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
         if self._is_float:
-            return encode_floats(steps, self._element, self._float_level)
+            return self._floats(steps, level=self._float_level)
         return encode_bytes(octets(steps), self.order)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
@@ -371,7 +404,7 @@ class SignalCoder(Coder):
         from bbans.formats.signals import encode_signal
 
         if self._is_float:
-            return encode_floats(steps, self._element, self.level, steps.shape[1])
+            return self._floats(steps, channels=steps.shape[1])
         return encode_signal(steps, self.level, self._line)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
@@ -380,12 +413,7 @@ class SignalCoder(Coder):
         decode_signal(data, out, self._line)
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
-        if self._is_float:
-            return self._shortest_floats(steps)
-        data = self.encode(steps)
-        if self.level < _ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
-            return self.method, data  # the bytes themselves would gain less
-        return _shortest([(self.method, data), *self._without(steps)])
+        return self._chosen(steps)
 
 
 class PieceCoder(Coder):
@@ -664,13 +692,6 @@ def as_coder(
     return ModelCoder(as_model(coder), level)
 
 
-def default_coder(header: Header, shape: tuple[int, ...]) -> type[Coder]:
-    """What codes an array of this header and shape if nothing is said."""
-    if header.element >= FIRST_EXTENSION:
-        return ByteCoder  # weights, which follow no order
-    return SignalCoder
-
-
 class _Stored:
     """Elements as they are."""
 
@@ -680,6 +701,15 @@ class _Stored:
         octets(out)[:] = octets(data)
 
 
+class _Grids:
+    """Integers of a grid, whose block says how they lie."""
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.grids import decode_grid
+
+        decode_grid(data, out)
+
+
 class _Floats:
     """Floats of any form."""
 
@@ -687,13 +717,15 @@ class _Floats:
         self._element = element
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.floats import decode_floats
+
         decode_floats(data, out, self._element)
 
 
-Coders: TypeAlias = dict[int, Coder | _Stored | _Floats]
+Coders: TypeAlias = dict[int, Coder | _Stored | _Grids | _Floats]
 # What every reader has.
 _FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
-_FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder()}
+_FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder(), GRID: _Grids()}
 _FOR_BYTES = _FOR_ALL | {PIECES: PieceCoder()}
 
 

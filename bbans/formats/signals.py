@@ -116,11 +116,14 @@ def _words(line: Line | None) -> Any:
 
 
 _local = threading.local()
+_WORDS_KEPT = 1 << 22
 
 
 def workspace(size: int) -> NDArray[np.uint64]:
-    """Memory for a block, which each thread keeps for the next one."""
+    """Memory for a block, which each thread keeps for the next one if it is little."""
     words = (size + 7) // 8
+    if words > _WORDS_KEPT:
+        return np.empty(words, np.uint64)
     work: NDArray[np.uint64] | None = getattr(_local, "work", None)
     if work is None or not words <= work.size <= 4 * words + 4096:
         work = _local.work = np.empty(words, np.uint64)

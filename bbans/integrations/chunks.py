@@ -6,7 +6,7 @@ docs/format.md, "Chunks of array stores".
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,10 +17,12 @@ from bbans._arguments import as_integer
 from bbans._records import Buffer
 from bbans.api import compress, decompress
 from bbans.errors import CorruptError, ModelError, SymbolError
+from bbans.formats.axes import Axes, as_axes, axes_text, default_axes, laid
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
     LEVEL_MAX,
     ByteCoder,
+    Coder,
     ModelCoder,
     SignalCoder,
 )
@@ -30,6 +32,7 @@ from bbans.formats.container import (
     ContainerReader,
     float_element,
 )
+from bbans.formats.grid_coder import axes_coder, is_grid
 from bbans.frozen.base import FrozenModel
 from bbans.integrations.models import as_reference, find_model, is_fingerprint
 
@@ -64,10 +67,12 @@ class ChunkCoder:
         From 1, fast, to 9, small.
     axis : int, optional
         The axis of a chunk along which its values are sampled; negative from the last
-        back. By default as `SignalCoder` has it.
+        back. By default as `compress` has it.
     model : FrozenModel or str, optional
         What codes integers. A model goes into the configuration whole; a str is its
         fingerprint, or its file in base64.
+    axes : str or sequence of str, optional
+        What the axes of a chunk are, as `GridCoder` takes it; not with `axis`.
 
     Raises
     ------
@@ -78,21 +83,34 @@ class ChunkCoder:
     level: int = LEVEL_DEFAULT
     axis: int | None = None
     model: str | None = None
+    axes: Axes | None = None
 
     @classmethod
     def of(
-        cls, level: int, axis: int | None, model: FrozenModel | str | None
+        cls,
+        level: int,
+        axis: int | None,
+        model: FrozenModel | str | None,
+        axes: Any = None,
     ) -> ChunkCoder:
         """One of what users pass."""
+        if axis is not None and axes is not None:
+            raise ModelError(
+                f"axis={axis!r} is the time of series, and axes={axes!r} are those of "
+                "images: pass one of them"
+            )
         return cls(
             as_integer(level, "level", 1, LEVEL_MAX),
             axis if axis is None else as_integer(axis, "axis", -AXES_MAX, AXES_MAX - 1),
             as_reference(model),
+            as_axes(axes),
         )
 
     def to_config(self) -> dict[str, Any]:
         """What JSON says of it: all that is not as by default, and the level."""
         config = asdict(self)
+        if self.axes is not None:
+            config["axes"] = axes_text(self.axes)
         return {k: v for k, v in config.items() if k == "level" or v is not None}
 
     @classmethod
@@ -104,10 +122,10 @@ class ChunkCoder:
         ModelError
             If it has keys or values that this release does not know.
         """
-        if unknown := config.keys() - {"level", "axis", "model"}:
+        if unknown := config.keys() - {"level", "axis", "model", "axes"}:
             raise ModelError(
                 "the codec 'bbans' of this release has no setting "
-                f"{sorted(unknown)[0]!r}: it knows level, axis and model"
+                f"{sorted(unknown)[0]!r}: it knows level, axis, model and axes"
             )
         return cls.of(**{"level": LEVEL_DEFAULT, "axis": None, "model": None, **config})
 
@@ -119,7 +137,17 @@ class ChunkCoder:
         return f"({', '.join(f'{key}={value!r}' for key, value in config.items())})"
 
     def transposed(self, shape: tuple[int, ...]) -> ChunkCoder:
-        """For the transpose of an array of this shape: the same axis."""
+        """For the transpose of an array of this shape: the same axes."""
+        axes = self.axes
+        if axes is None and self.axis is None and is_grid(shape):
+            axes = default_axes(shape)
+        if axes is not None:
+            behind = axes[::-1]
+            try:
+                laid(shape[::-1], behind)
+            except SymbolError:  # as it is in memory, it can be no grid of these
+                return replace(self, axes=None)
+            return replace(self, axes=behind)
         axis = self._axis(shape)
         if axis is None and SignalCoder(self.level).width(shape) > 1:
             axis = 0
@@ -133,7 +161,7 @@ class ChunkCoder:
         TypeError
             If their elements are objects.
         ModelError
-            If they have no such axis, or elements that a model does not code.
+            If they have no such axes, or elements that a model does not code.
         """
         if dtype.hasobject or dtype.kind == "T":
             raise TypeError(
@@ -144,6 +172,11 @@ class ChunkCoder:
         if self.model is not None and dtype.kind not in "iu":
             raise ModelError(f"a model codes integers, not {dtype}")
         self._axis(shape)
+        if self.axes is not None:
+            try:
+                laid(shape, self.axes)
+            except SymbolError as error:
+                raise ModelError(str(error)) from None
 
     # ---- chunks
 
@@ -155,28 +188,46 @@ class ChunkCoder:
         TypeError
             If it holds objects.
         ModelError
-            If it has no such axis, or elements that a model does not code.
+            If it has no such axes, or elements that a model does not code.
         WrongModelError
             If the model is not at hand.
         """
         self.check(array.dtype, array.shape)
         if not _is_number(array.dtype):
             return self._encode_bytes(array)
-        axis = self._axis(array.shape)
-        if array.dtype.kind == "c":  # both parts are channels, as columns are
-            if axis is None and SignalCoder(self.level).width(array.shape) > 1:
-                axis = 0
+        coder = replace(self, axis=self._axis(array.shape))
+        if array.dtype.kind == "c":  # both parts are channels, as columns are, or bands
+            by_default = coder.axis is None and coder.axes is None
+            if by_default and SignalCoder(self.level).width(array.shape) > 1:
+                coder = replace(coder, axis=0)
+            coder = coder._with_band()
             array = np.array(array, order="C")[..., None].view(_real(array.dtype))
         if array.dtype == _BYTE and array.ndim == 3 and array.shape[0] == 1:
             array = array[..., None]  # three axes from 1 on are planes
+            coder = coder._with_band()
         if self.model is not None:
             try:
                 return compress(array, ModelCoder(find_model(self.model), self.level))
             except SymbolError:
                 pass  # as what fills a chunk at the edge
-        if axis is None:
-            return compress(array, level=self.level)
-        return compress(array, SignalCoder(self.level, axis))
+        return coder._encode_values(array)
+
+    def _with_band(self) -> ChunkCoder:
+        """For an array with one more axis behind."""
+        if self.axes is None:
+            return self
+        bands = ("c", "s", "band", "channel", "sample")
+        band = next((name for name in bands if name not in self.axes), "rgba")
+        return replace(self, axes=(*self.axes, band))
+
+    def _encode_values(self, array: NDArray[Any]) -> bytes:
+        """Code an array by its values."""
+        found: Coder | None = None
+        if self.axis is not None:
+            found = SignalCoder(self.level, self.axis)
+        elif self.axes is not None:
+            found = axes_coder(self.axes, array.shape, self.level)
+        return compress(array, found, level=self.level if found is None else None)
 
     def encode_little(self, array: NDArray[Any]) -> bytes:
         """Code an array whose byte order is no part of it: as `encode`."""
@@ -265,8 +316,9 @@ class ChunkCodec:
         level: int = LEVEL_DEFAULT,
         axis: int | None = None,
         model: FrozenModel | str | None = None,
+        axes: str | Sequence[str] | None = None,
     ) -> None:
-        self._coder = ChunkCoder.of(level, axis, model)
+        self._coder = ChunkCoder.of(level, axis, model, axes)
 
     @property
     def level(self) -> int:
@@ -282,3 +334,9 @@ class ChunkCodec:
     def model(self) -> str | None:
         """The model's fingerprint, or its file in base64."""
         return self._coder.model
+
+    @property
+    def axes(self) -> str | list[str] | None:
+        """What the axes of a chunk are."""
+        axes = self._coder.axes
+        return None if axes is None else axes_text(axes)

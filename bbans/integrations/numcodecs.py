@@ -36,12 +36,17 @@ class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
     axis : int, optional
         The axis of a chunk along which it was sampled, the others being channels;
         negative from the last back. By default the first of an array of two axes with
-        few columns; other arrays are one series.
+        few columns; other arrays are one series, or images.
     model : FrozenModel or str, optional
         What codes integers. A model goes into the array's metadata whole; a str is the
         fingerprint of one that comes with bbans, was passed to
         `bbans.integrations.register`, or is in a file that the environment variable
         BBANS_MODELS names. What it cannot code is coded as without it.
+    axes : str or sequence of str, optional
+        What the axes of a chunk are where it is of images, video, volumes or maps: a
+        letter each, as "tyx", or names, as ("time", "lat", "lon"), which
+        `bbans.formats.GridCoder` explains. By default the last two, but for up to 4
+        bands behind them, are rows and columns if they have 8 or more each.
 
     Raises
     ------
@@ -142,7 +147,7 @@ class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
             If this release has no such settings.
         """
         coder = ChunkCoder.from_config(config)
-        return cls(coder.level, coder.axis, coder.model)
+        return cls(coder.level, coder.axis, coder.model, coder.axes)
 
     def __hash__(self) -> int:
         return hash(self._coder)

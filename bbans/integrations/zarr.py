@@ -36,12 +36,17 @@ class BbansCodec(ChunkCodec, ArrayBytesCodec):  # type: ignore[misc]
     axis : int, optional
         The axis of a chunk along which it was sampled, the others being channels;
         negative from the last back. By default the first of an array of two axes with
-        few columns; other arrays are one series.
+        few columns; other arrays are one series, or images.
     model : FrozenModel or str, optional
         What codes integers. A model goes into the array's metadata whole; a str is the
         fingerprint of one that comes with bbans, was passed to
         `bbans.integrations.register`, or is in a file that the environment variable
         BBANS_MODELS names. What it cannot code is coded as without it.
+    axes : str or sequence of str, optional
+        What the axes of a chunk are where it is of images, video, volumes or maps: a
+        letter each, as "tyx", or names, as ("time", "lat", "lon"), which
+        `bbans.formats.GridCoder` explains. By default the last two, but for up to 4
+        bands behind them, are rows and columns if they have 8 or more each.
 
     Raises
     ------
@@ -85,7 +90,7 @@ class BbansCodec(ChunkCodec, ArrayBytesCodec):  # type: ignore[misc]
         if data.get("name") != NAME:
             raise ModelError(f"codec must be {NAME!r}, not {data.get('name')!r}")
         coder = ChunkCoder.from_config(data.get("configuration") or {})
-        return cls(coder.level, coder.axis, coder.model)
+        return cls(coder.level, coder.axis, coder.model, coder.axes)
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
         """Refuse an array whose chunks this codec cannot code.
