@@ -503,7 +503,7 @@ def some_part(draw, element):
     if sizes and draw.random() < 0.1:
         sizes[draw.randrange(n_blocks)] = draw.randint(1, 8)
     own = [7] if is_float else [3, 6] if element & 127 >= 16 else []
-    methods = [0, 2] + own + {1: [1], 2: [4]}.get(coder[0], [])
+    methods = [0, 2, *own, *{1: [1], 2: [4]}.get(coder[0], [])]
     blocks = []
     for size in sizes:
         method = draw.choice(methods)
