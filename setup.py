@@ -29,6 +29,7 @@ setup(
     ext_modules=cythonize(
         [
             extension("_cyutility", "-O2", suffix="c"),
+            extension("_sink", "-O2"),
             extension("distributions._cdf", "-O2"),
             extension(
                 "message._message",

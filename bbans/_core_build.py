@@ -21,9 +21,12 @@ LAW = "size_t t, const int64_t *z, size_t n, void *work, bbans_distribution *law
 for law in ("prior", "likelihood", "lookahead", "proposal"):
     seen = LAW.replace("*z,", "*z, const int64_t *x,") if law == "proposal" else LAW
     ffibuilder.cdef(f'extern "Python" bbans_status python_{law}(void *user, {seen});')
+# Private in C: what the formats are checked by.
+CHECKSUM = "uint32_t bbans_crc32(uint32_t crc, const uint8_t *bytes, size_t n);"
+ffibuilder.cdef(CHECKSUM)
 ffibuilder.set_source(
     "bbans._core",
-    '#include "bbans.h"',  # so the compiler checks the text above
+    f'#include "bbans.h"\n{CHECKSUM}',  # so the compiler checks the text above
     sources=sorted(
         path.as_posix() for folder in FOLDERS for path in (CSRC / folder).glob("*.c")
     ),

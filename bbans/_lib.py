@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,16 @@ except ImportError as error:  # as in a subinterpreter, which cffi does not supp
 
 lib.bbans_isa_use(lib.BBANS_ISA_BEST)  # before any thread codes
 
-__all__ = ["as_uint32", "blame", "check", "empty_symbols", "ffi", "lib", "pointer"]
+__all__ = [
+    "as_uint32",
+    "blame",
+    "check",
+    "crc32",
+    "empty_symbols",
+    "ffi",
+    "lib",
+    "pointer",
+]
 
 RAISES: dict[int, type[BbansError]] = {
     lib.BBANS_ERR_PRECISION: ModelError,
@@ -66,6 +76,18 @@ def check(status: int) -> None:
 def pointer(array: NDArray[Any], ctype: str = "uint32_t[]") -> Any:
     """A C view of a contiguous array; the array must outlive it."""
     return ffi.from_buffer(ctype, array)
+
+
+# From as many bytes on a call of C, which has kernels for it here, pays.
+_MANY = 1 << 13
+_HAS_CRC32 = lib.bbans_isa_in_use() in (lib.BBANS_ISA_AVX2, lib.BBANS_ISA_AVX512)
+
+
+def crc32(data: bytes | bytearray | memoryview, crc: int = 0) -> int:
+    """The CRC-32 of bytes that follow those of another."""
+    if _HAS_CRC32 and len(data) >= _MANY:
+        return int(lib.bbans_crc32(crc, ffi.from_buffer("uint8_t[]", data), len(data)))
+    return zlib.crc32(data, crc)
 
 
 def empty_symbols(length: int) -> NDArray[np.uint32]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import codecs
-import io
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -174,7 +173,10 @@ def compress(
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
-    out = io.BytesIO()
+    from bbans._sink import BytesSink  # what decodes needs none
+
+    held = BytesSink()
+    out = cast(BinaryIO, held)
     if isinstance(data, str | bytes | bytearray) or (
         isinstance(data, memoryview) and data.format == "B"
     ):
@@ -188,10 +190,12 @@ def compress(
             data = bytes(data)
         element, values = coder.elements(data)
         header = Header(element, False, coder.fingerprint, coder.name)
+        held.expect(values.nbytes)
         _write(out, values, header, coder, block_size, threads)
     else:
+        held.expect(data.nbytes if isinstance(data, np.ndarray) else 0)
         _write_array(out, data, coder, level, block_size, threads, dtype)
-    return out.getvalue()
+    return held.getvalue()
 
 
 def _write_array(

@@ -38,7 +38,6 @@ from bbans.formats.coders import (
     ByteCoder,
     Coder,
     ModelCoder,
-    SignalCoder,
 )
 from bbans.formats.container import BLOCK_BYTES_MAX
 from bbans.formats.grid_coder import GridCoder
@@ -151,8 +150,6 @@ def run(options: argparse.Namespace) -> None:
     coder: Coder | None = None
     if options.axes is not None:
         coder = GridCoder(options.axes, options.level)
-    elif options.type is not None and options.shape is None:
-        coder = SignalCoder(options.level)
     if options.kind is not None and (options.type or options.model) is not None:
         options.wrong_usage("--as is for files without --type and -m")
     if options.model is None:

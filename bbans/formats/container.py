@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bbans._files import read_full, write_full
 from bbans._kinds import CONTAINER
+from bbans._lib import crc32
 from bbans._records import (
     CRC,
     INDEX,
@@ -395,7 +396,7 @@ class Block:
         VersionError
             If it does, and this release lacks its method.
         """
-        if zlib.crc32(self.data, self._crc) != self._claim:
+        if crc32(self.data, self._crc) != self._claim:
             raise CorruptError(
                 f"{self.name} is damaged: its checksum does not match "
                 f"(elements {self.start} to {self.start + self.n - 1})"
@@ -448,7 +449,7 @@ class ContainerWriter:
         data = memoryview(data).cast("B")
         head = uvarint(n) + bytes([method]) + uvarint(len(data))
         crc = zlib.crc32(head, zlib.crc32(INDEX.pack(len(self._sizes))))
-        for part in (head, data, CRC.pack(zlib.crc32(data, crc))):
+        for part in (head, data, CRC.pack(crc32(data, crc))):
             write_full(self._file, part)
         self._sizes.append(len(head) + len(data) + CRC.size)
         self.n_elements += n

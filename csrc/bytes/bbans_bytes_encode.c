@@ -346,12 +346,13 @@ static void set_inverse(encoder *enc, uint32_t freq)
     enc->inverse[freq] = ((uint64_t)1 << 43) / freq + 1;
 }
 
-static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
-                            uint32_t *patch, uint8_t *words, size_t words_cap,
-                            uint8_t *out, const uint8_t *end)
+/* NULL too if there are more than max_patches. */
+static uint8_t *put_order_0(encoder *enc, const plan *p, bytes_header *h,
+                            uint32_t *patch, size_t max_patches, uint8_t *words,
+                            size_t words_cap, uint8_t *out, const uint8_t *end)
 {
     uint8_t *const words_end = words + words_cap;
-    const uint32_t *first = patch;
+    const uint32_t *const first = patch, *const last = patch + max_patches;
     uint32_t start = 0, most = 0;
     size_t i, k, tail;
     bytes_states s;
@@ -371,14 +372,17 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
             enc->entry[k] = enc->entry[most] | BBANS_BYTES_FLAG;
     set_inverse(enc, (uint32_t)1 << PREC);
 
-    start_states(&s, (size_t)1 << log2_lanes, PREC, words_end - SLACK);
+    start_states(&s, (size_t)1 << h->log2_lanes, PREC, words_end - SLACK);
     for (i = p->n; i > 0; i--) {
         const uint32_t e = enc->entry[p->bytes[i - 1]];
 
         if (!push_tail(&s, e))
             break;
-        if (e & BBANS_BYTES_FLAG)
+        if (e & BBANS_BYTES_FLAG) {
+            if (patch == last)
+                return NULL;
             *patch++ = (uint32_t)i - 1;
+        }
     }
     finish_tail(&s);
     tail = p->n - i;
@@ -394,14 +398,22 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
         for (k = any == 0 ? 0 : n; k-- > 0;)
             if ((any >> k / PART & 1) == 0)
                 k -= k % PART;
-            else if (enc->entry[p->bytes[i + k]] & BBANS_BYTES_FLAG)
+            else if (enc->entry[p->bytes[i + k]] & BBANS_BYTES_FLAG) {
+                if (patch == last)
+                    return NULL;
                 *patch++ = (uint32_t)(i + k);
+            }
     }
+    h->method = ORDER_0;
+    h->option = patch != first;
+    out = put_header(out, h);
+    if (out > end)
+        return NULL;
     memset(&w, 0, sizeof w);
     w.bytes = out;
     w.cap = (size_t)(end - out);
     write_table(&w, p);
-    if (p->n_patches > 0)
+    if (patch != first)
         bbans_patches_write(&w, first, (size_t)(patch - first), p->bytes, p->n);
     put_states(&w, &s, tail);
     if (w.len > w.cap)
@@ -668,6 +680,62 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
     return put_bytes(out, s.word, (size_t)(words_end - SLACK - s.word), end);
 }
 
+/* ---- By a sample --------------------------------------------------------- */
+
+#define SAMPLED_MIN ((size_t)1 << 17) /* bytes */
+#define SAMPLED_OF 8                  /* one in so many is counted */
+#define PIECE 64                      /* bytes of a sample side by side */
+
+/* Counts of a sample, times what it is a sample of.  Pieces are at no regular
+ * distance, which columns of a matrix could have too. */
+static void count_sample(const uint8_t *data, size_t n, uint32_t *count)
+{
+    uint32_t part[4][BYTE_VALUES], random = 1;
+    size_t i, j, k;
+
+    memset(part, 0, sizeof part);
+    for (i = 0; i + SAMPLED_OF * PIECE <= n; i += SAMPLED_OF * PIECE) {
+        const uint8_t *piece = data + i + (size_t)(random >> 29) * PIECE;
+
+        random = random * 1664525 + 1013904223;
+        for (j = 0; j < PIECE; j += 4)
+            for (k = 0; k < 4; k++)
+                part[k][piece[j + k]]++;
+    }
+    for (k = 0; k < BYTE_VALUES; k++)
+        count[k] =
+            SAMPLED_OF * (part[0][k] + part[1][k] + part[2][k] + part[3][k]);
+}
+
+size_t bbans_bytes_compress_sampled(const uint8_t *data, size_t n, uint8_t *out,
+                                    size_t cap, void *work)
+{
+    encoder *const enc = bbans_align(work);
+    uint32_t *const patch = (uint32_t *)(void *)(enc + 1);
+    uint8_t *const words = (uint8_t *)(patch + patches_max(n) + 1), *at;
+    size_t size, k;
+    bytes_header h;
+    plan p;
+
+    if (n < SAMPLED_MIN || n > BBANS_BYTES_MAX)
+        return 0;
+    count_sample(data, n, p.count);
+    if (symbols_in(p.count) <= PACKED_SYMBOLS)
+        return 0;
+    make_plan(&p, data, n);
+    if (p.n_symbols < 2 || p.cost >= n)
+        return 0;
+    for (k = 0; k < BYTE_VALUES; k++) /* such as may occur all the same */
+        p.patched[k] = p.count[k] == 0;
+    memset(&h, 0, sizeof h);
+    h.n = h.n_packed = n;
+    h.log2_lanes = log2_lanes_of(n, p.cost);
+    at = put_order_0(enc, &p, &h, patch, n >> 11, words, words_max(n), out,
+                     out + cap);
+    size = at == NULL ? 0 : (size_t)(at - out);
+    return size > p.cost + p.cost / 128 + 1024 ? 0 : size;
+}
+
 /* ---- Compress ------------------------------------------------------------ */
 
 static void choose_packing(bytes_header *h, const uint32_t *count,
@@ -808,11 +876,9 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
             }
         }
         if (at == NULL && best->cost < stored) {
-            h.method = ORDER_0;
             h.log2_lanes = log2_lanes;
-            h.option = best->n_patches > 0;
-            at = put_order_0(enc, best, log2_lanes, patch, words, words_max(n),
-                             put_header(out, &h), end);
+            at = put_order_0(enc, best, &h, patch, patches_max(n), words,
+                             words_max(n), out, end);
         }
     }
     if (at == NULL) {

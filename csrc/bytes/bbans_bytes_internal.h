@@ -111,4 +111,10 @@ static inline unsigned bbans_symbols_of(unsigned log2_per)
 /* Bytes of workspace to compress n. */
 size_t bbans_bytes_encoder_bytes(size_t n);
 
+/* Compress a block to at most `cap` bytes, in the same workspace, with order 0
+ * and frequencies of a sample: for many bytes whose histogram would take half
+ * the time.  Returns its size, or 0 if counting all could save much. */
+size_t bbans_bytes_compress_sampled(const uint8_t *data, size_t n, uint8_t *out,
+                                    size_t cap, void *work);
+
 #endif

@@ -480,6 +480,27 @@ typedef struct {
 
 #define BBANS_SLACK 64
 
+/* ---- Planes of bytes ------------------------------------------------------
+ */
+
+/* Elements of `width` bytes, a power of two up to 8, are turned to the left by
+ * one bit, so that the sign comes last; plane k has byte k of each, from the
+ * highest. */
+typedef struct {
+    void (*split)(const uint8_t *elements, size_t width, size_t n,
+                  uint8_t *plane); /* [width][n] */
+    void (*join)(const uint8_t *const *plane, size_t width, size_t n,
+                 uint8_t *elements);
+} bbans_planes_kernels;
+
+/* ---- Checksums ----------------------------------------------------------- */
+
+typedef struct {
+    /* The register of a reflected CRC-32, which is neither set nor inverted,
+     * after n more bytes. */
+    uint32_t (*crc32)(uint32_t crc, const uint8_t *bytes, size_t n);
+} bbans_checksum_kernels;
+
 /* ---- The choice ---------------------------------------------------------- */
 
 typedef struct {
@@ -495,6 +516,8 @@ typedef struct {
     const bbans_family_kernels *family;
     const bbans_network_kernels *network;
     const bbans_tree_kernels *tree;
+    const bbans_planes_kernels *planes;
+    const bbans_checksum_kernels *checksum;
 } bbans_kernels;
 
 /* Those in use, the library's one mutable global: portable until
@@ -512,23 +535,30 @@ extern const bbans_predict_kernels bbans_predict_portable, bbans_predict_avx2,
     bbans_predict_avx512, bbans_predict_neon;
 extern const bbans_residual_kernels bbans_residual_portable,
     bbans_residual_avx2, bbans_residual_neon;
+extern const bbans_planes_kernels bbans_planes_portable, bbans_planes_avx2;
+extern const bbans_checksum_kernels bbans_checksum_portable,
+    bbans_checksum_avx2, bbans_checksum_avx512;
 
 /* Where there is no choice of kernels, only what needs those of residuals,
- * which have tables of 20 KB, of levels or of trees refers to them, so that
- * firmware without is linked without them. */
+ * which have tables of 20 KB, of levels, trees, planes or checksums refers to
+ * them, so that firmware without is linked without them. */
 #ifdef BBANS_PORTABLE
 #define BBANS_RESIDUAL (&bbans_residual_portable)
 #define BBANS_LEVELS (&bbans_levels_portable)
 #define BBANS_TREE (&bbans_tree_portable)
+#define BBANS_PLANES (&bbans_planes_portable)
+#define BBANS_CHECKSUM (&bbans_checksum_portable)
 #else
 #define BBANS_RESIDUAL (bbans_kernel.residual)
 #define BBANS_LEVELS (bbans_kernel.levels)
 #define BBANS_TREE (bbans_kernel.tree)
+#define BBANS_PLANES (bbans_kernel.planes)
+#define BBANS_CHECKSUM (bbans_kernel.checksum)
 #endif
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
 extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,
-    bbans_bytes_avx512;
+    bbans_bytes_avx512, bbans_bytes_avx512_gathering;
 extern const bbans_family_kernels bbans_family_portable, bbans_family_avx2,
     bbans_family_avx512;
 extern const bbans_network_kernels bbans_network_portable, bbans_network_avx2,

@@ -49,6 +49,18 @@ AVX512_INLINE static inline __m512i reversed(__m512i v)
  * and its floor is right or one too small. */
 #define DOWN (_MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)
 
+/* At most 1 / f, 1 <= f <= 2^12, and less than 2^-22 of it below.  One step of
+ * Newton's makes of r = (1 - e) / f, |e| < 2^-14, the r (1 + (1 - f r)) =
+ * (1 - e^2) / f.  Rounding may add 2^-38 of it before it is rounded down; but
+ * the nearest float above 1 / f, if that is none, is 2^-36 of it away. */
+AVX512_INLINE static inline __m512 inverse(__m512i f)
+{
+    const __m512 f_ = _mm512_cvtepi32_ps(f), r = _mm512_rcp14_ps(f_);
+
+    return _mm512_fmadd_round_ps(
+        r, _mm512_fnmadd_round_ps(f_, r, _mm512_set1_ps(1), DOWN), r, DOWN);
+}
+
 AVX512_INLINE static inline __m512i push_16(__m512i x, __m512i f, __m512i c,
                                             __m128i shift, __m512i slots,
                                             __m512i turned, __m128i prec,
@@ -63,8 +75,8 @@ AVX512_INLINE static inline __m512i push_16(__m512i x, __m512i f, __m512i c,
                             turned, _mm512_maskz_compress_epi32(full, x))));
     *word -= 2 * (size_t)__builtin_popcount(full);
     x = _mm512_mask_srli_epi32(x, full, x, 16);
-    q = _mm512_cvttps_epi32(_mm512_div_round_ps(
-        _mm512_cvt_roundepi32_ps(x, DOWN), _mm512_cvtepi32_ps(f), DOWN));
+    q = _mm512_cvttps_epi32(_mm512_mul_round_ps(
+        _mm512_cvt_roundepi32_ps(x, DOWN), inverse(f), DOWN));
     rest = _mm512_sub_epi32(x, _mm512_mullo_epi32(q, f));
     more = _mm512_cmpge_epu32_mask(rest, f); /* q is one too small */
     rest =
@@ -274,6 +286,13 @@ AVX512_INLINE static inline __m512i pair_slots_get(const uint32_t *slot,
     return SIXTEEN(slot, PAIR_SLOT_AT);
 }
 
+/* Where a machine's gathers are faster than loads of single elements, they get
+ * the slots: `gathers` is known when this is compiled. */
+AVX512_INLINE static inline __m512i gathered(const uint32_t *slot, __m512i at)
+{
+    return _mm512_i32gather_epi32(at, (const void *)slot, 4);
+}
+
 /* D(x), and words for those below 2^15. */
 AVX512_INLINE static inline __m512i pop_16(__m512i x, __m512i e, __m128i prec,
                                            const uint8_t **word)
@@ -298,16 +317,18 @@ AVX512_INLINE static inline __m512i with_symbol(__m512i four, __m512i e)
 
 #define POP_STEP                                                               \
     for (v = 0; v < vectors; v++) {                                            \
-        const __m512i e = slots_get(slot, &at[v]);                             \
+        const __m512i e = gathers                                              \
+                              ? gathered(slot, _mm512_and_si512(x_[v], slots)) \
+                              : slots_get(slot, &at[v]);                       \
         x_[v] = pop_16(x_[v], e, prec, &word);                                 \
-        at[v].v = _mm512_cvtepi32_epi16(_mm512_and_si512(x_[v], slots));       \
+        if (!gathers)                                                          \
+            at[v].v = _mm512_cvtepi32_epi16(_mm512_and_si512(x_[v], slots));   \
         o_[v] = with_symbol(o_[v], e);                                         \
     }
 
-AVX512_INLINE static inline const uint8_t *pop_rows(uint32_t *x, size_t vectors,
-                                                    const uint32_t *slot,
-                                                    const uint8_t *word,
-                                                    uint8_t *out, size_t rows)
+AVX512_INLINE static inline const uint8_t *
+pop_rows(uint32_t *x, size_t vectors, const uint32_t *slot, const uint8_t *word,
+         uint8_t *out, size_t rows, int gathers)
 {
     const __m512i slots = _mm512_set1_epi32(0xfff);
     const __m128i prec = _mm_cvtsi32_si128(12);
@@ -332,20 +353,35 @@ AVX512_INLINE static inline const uint8_t *pop_rows(uint32_t *x, size_t vectors,
     return word;
 }
 
-AVX512 static const uint8_t *pop(uint32_t *x, size_t lanes,
-                                 const uint32_t *slot, const uint8_t *word,
-                                 uint8_t *out, size_t n)
+AVX512_INLINE static inline const uint8_t *
+pop_by(uint32_t *x, size_t lanes, const uint32_t *slot, const uint8_t *word,
+       uint8_t *out, size_t n, int gathers)
 {
     const size_t rows = n / (4 * lanes);
 
     switch (lanes) {
-    case 32: word = pop_rows(x, 2, slot, word, out, rows); break;
-    case 64: word = pop_rows(x, 4, slot, word, out, rows); break;
-    case 128: word = pop_rows(x, 8, slot, word, out, rows); break;
+    case 32: word = pop_rows(x, 2, slot, word, out, rows, gathers); break;
+    case 64: word = pop_rows(x, 4, slot, word, out, rows, gathers); break;
+    case 128: word = pop_rows(x, 8, slot, word, out, rows, gathers); break;
     default: return bbans_bytes_avx2.pop(x, lanes, slot, word, out, n);
     }
     return bbans_bytes_portable.pop(
         x, lanes, slot, word, out + 4 * lanes * rows, n - 4 * lanes * rows);
+}
+
+AVX512 static const uint8_t *pop(uint32_t *x, size_t lanes,
+                                 const uint32_t *slot, const uint8_t *word,
+                                 uint8_t *out, size_t n)
+{
+    return pop_by(x, lanes, slot, word, out, n, 0);
+}
+
+AVX512 static const uint8_t *pop_gathering(uint32_t *x, size_t lanes,
+                                           const uint32_t *slot,
+                                           const uint8_t *word, uint8_t *out,
+                                           size_t n)
+{
+    return pop_by(x, lanes, slot, word, out, n, 1);
 }
 
 /* Four bytes of each of 16 lanes, to where each lane writes. */
@@ -362,7 +398,8 @@ AVX512_INLINE static inline void scatter(uint8_t *bytes, size_t stride,
 
 #define POP_PAIRS_STEP                                                         \
     for (v = 0; v < vectors; v++) {                                            \
-        const __m512i e = pair_slots_get(slot, &at[v]);                        \
+        const __m512i e =                                                      \
+            gathers ? gathered(slot, at[v].v) : pair_slots_get(slot, &at[v]);  \
         const __m512i symbol = _mm512_and_si512(e, _mm512_set1_epi32(0xff));   \
         x_[v] = pop_16(x_[v], e, shift, &word);                                \
         at[v].v = _mm512_or_si512(_mm512_sll_epi32(symbol, shift),             \
@@ -373,7 +410,8 @@ AVX512_INLINE static inline void scatter(uint8_t *bytes, size_t stride,
 /* As pop_rows, each slot in the row of the byte before. */
 AVX512_INLINE static inline const uint8_t *
 pop_pair_rows(uint32_t *x, size_t vectors, const uint32_t *slot, unsigned prec,
-              const uint8_t *word, uint8_t *bytes, size_t stride, size_t fours)
+              const uint8_t *word, uint8_t *bytes, size_t stride, size_t fours,
+              int gathers)
 {
     const __m512i slots = _mm512_set1_epi32((1 << prec) - 1);
     const __m128i shift = _mm_cvtsi32_si128((int)prec);
@@ -401,14 +439,15 @@ pop_pair_rows(uint32_t *x, size_t vectors, const uint32_t *slot, unsigned prec,
     return word;
 }
 
-AVX512 static const uint8_t *pop_pairs(uint32_t *x, size_t lanes,
-                                       const uint32_t *slot, unsigned prec,
-                                       const uint8_t *word, uint8_t *bytes,
-                                       size_t stride, size_t steps)
+AVX512_INLINE static inline const uint8_t *
+pop_pairs_by(uint32_t *x, size_t lanes, const uint32_t *slot, unsigned prec,
+             const uint8_t *word, uint8_t *bytes, size_t stride, size_t steps,
+             int gathers)
 {
     const size_t fours = steps / 4;
 
-#define POP_PAIRS(n) pop_pair_rows(x, n, slot, prec, word, bytes, stride, fours)
+#define POP_PAIRS(n)                                                           \
+    pop_pair_rows(x, n, slot, prec, word, bytes, stride, fours, gathers)
     switch (lanes) {
     case 32: word = POP_PAIRS(2); break;
     case 64: word = POP_PAIRS(4); break;
@@ -422,6 +461,22 @@ AVX512 static const uint8_t *pop_pairs(uint32_t *x, size_t lanes,
                                           steps - 4 * fours);
 }
 
+AVX512 static const uint8_t *pop_pairs(uint32_t *x, size_t lanes,
+                                       const uint32_t *slot, unsigned prec,
+                                       const uint8_t *word, uint8_t *bytes,
+                                       size_t stride, size_t steps)
+{
+    return pop_pairs_by(x, lanes, slot, prec, word, bytes, stride, steps, 0);
+}
+
+AVX512 static const uint8_t *
+pop_pairs_gathering(uint32_t *x, size_t lanes, const uint32_t *slot,
+                    unsigned prec, const uint8_t *word, uint8_t *bytes,
+                    size_t stride, size_t steps)
+{
+    return pop_pairs_by(x, lanes, slot, prec, word, bytes, stride, steps, 1);
+}
+
 static unsigned unpack(const uint8_t *packed, size_t n, unsigned log2_per,
                        const uint8_t *symbol, uint8_t *bytes)
 {
@@ -433,4 +488,11 @@ const bbans_bytes_kernels bbans_bytes_avx512 = {.push = push,
                                                 .push_pairs = push_pairs,
                                                 .pop_pairs = pop_pairs,
                                                 .unpack = unpack};
+
+const bbans_bytes_kernels bbans_bytes_avx512_gathering = {
+    .push = push,
+    .pop = pop_gathering,
+    .push_pairs = push_pairs,
+    .pop_pairs = pop_pairs_gathering,
+    .unpack = unpack};
 #endif

@@ -7,7 +7,8 @@
 #include <stdlib.h> /* getenv */
 #define OPTIONAL                                                               \
     .residual = &bbans_residual_portable, .levels = &bbans_levels_portable,    \
-    .tree = &bbans_tree_portable,
+    .tree = &bbans_tree_portable, .planes = &bbans_planes_portable,            \
+    .checksum = &bbans_checksum_portable,
 #else
 #define OPTIONAL /* see BBANS_RESIDUAL */
 #endif
@@ -32,10 +33,13 @@ static int is_always_here(void)
 /* The compilers' builtins ask cpuid, and xgetbv whether the operating system
  * saves the registers. */
 #ifdef BBANS_HAVE_X86
+#include <cpuid.h>
+
 static int has_avx2(void)
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("pclmul");
 }
 
 static int has_avx512(void)
@@ -45,13 +49,28 @@ static int has_avx512(void)
            __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni");
+           __builtin_cpu_supports("avx512vnni") &&
+           __builtin_cpu_supports("pclmul");
 }
 
 static int has_avx512_vbmi(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512vbmi") &&
-           __builtin_cpu_supports("avx512vbmi2");
+           __builtin_cpu_supports("avx512vbmi2") &&
+           __builtin_cpu_supports("vpclmulqdq");
+}
+
+/* Of Intel's from Sapphire Rapids on, whose gathers no microcode slows down; on
+ * others single loads are faster.  Model numbers grow, but for Rocket Lake. */
+static int has_fast_gathers(void)
+{
+    unsigned a, b, c, d, model;
+
+    if (!has_avx512_vbmi() || !__builtin_cpu_is("intel") ||
+        !__get_cpuid(1, &a, &b, &c, &d))
+        return 0;
+    model = (a >> 4 & 0xf) | (a >> 12 & 0xf0);
+    return (a >> 8 & 0xf) == 6 && model >= 0x8f && model != 0xa7;
 }
 #endif
 
@@ -63,6 +82,22 @@ static const struct {
     bbans_kernels kernels;
 } sets[] = {
 #ifdef BBANS_HAVE_X86
+    {"avx512",
+     has_fast_gathers,
+     {.isa = BBANS_ISA_AVX512,
+      .hmm = &bbans_hmm_avx512,
+      .levels = &bbans_levels_avx512,
+      .lanes = &bbans_lanes_avx512,
+      .totals = &bbans_totals_avx512,
+      .rows = &bbans_rows_avx512,
+      .predict = &bbans_predict_avx512,
+      .residual = &bbans_residual_avx2,
+      .bytes = &bbans_bytes_avx512_gathering,
+      .family = &bbans_family_avx512,
+      .network = &bbans_network_avx512,
+      .tree = &bbans_tree_avx512,
+      .planes = &bbans_planes_avx2,
+      .checksum = &bbans_checksum_avx512}},
     {"avx512",
      has_avx512_vbmi,
      {.isa = BBANS_ISA_AVX512,
@@ -76,7 +111,9 @@ static const struct {
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512,
-      .tree = &bbans_tree_avx512}},
+      .tree = &bbans_tree_avx512,
+      .planes = &bbans_planes_avx2,
+      .checksum = &bbans_checksum_avx512}},
     {"avx512",
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
@@ -90,7 +127,9 @@ static const struct {
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512,
-      .tree = &bbans_tree_avx512}},
+      .tree = &bbans_tree_avx512,
+      .planes = &bbans_planes_avx2,
+      .checksum = &bbans_checksum_avx2}},
     {"avx2",
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
@@ -104,7 +143,9 @@ static const struct {
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
       .network = &bbans_network_avx2,
-      .tree = &bbans_tree_avx2}},
+      .tree = &bbans_tree_avx2,
+      .planes = &bbans_planes_avx2,
+      .checksum = &bbans_checksum_avx2}},
 #endif
 #ifdef BBANS_HAVE_NEON /* part of every AArch64 */
     {"neon",
@@ -120,7 +161,9 @@ static const struct {
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
       .network = &bbans_network_neon,
-      .tree = &bbans_tree_portable}},
+      .tree = &bbans_tree_portable,
+      .planes = &bbans_planes_portable,
+      .checksum = &bbans_checksum_portable}},
 #endif
     {"portable", is_always_here, PORTABLE}};
 

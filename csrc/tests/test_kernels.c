@@ -1387,6 +1387,103 @@ static void compare_networks(const bbans_kernels *portable,
     }
 }
 
+/* ---- Planes and checksums ------------------------------------------------ */
+
+#define PLANES_MAX 700 /* elements */
+
+static void compare_planes(const bbans_kernels *portable,
+                           const bbans_kernels *kernels)
+{
+    const size_t width = (size_t)1 << below(4), n = 1 + below(PLANES_MAX);
+    uint8_t elements[8 * PLANES_MAX], back[8 * PLANES_MAX + 1];
+    uint8_t expected[8 * PLANES_MAX], plane[8 * PLANES_MAX + 1];
+    const uint8_t *planes[8];
+    size_t i;
+
+    for (i = 0; i < n * width; i++)
+        elements[i] = (uint8_t)random_bits();
+    plane[n * width] = back[n * width] = 77;
+    portable->planes->split(elements, width, n, expected);
+    kernels->planes->split(elements, width, n, plane);
+    CHECK(memcmp(plane, expected, n * width) == 0 && plane[n * width] == 77);
+    for (i = 0; i < width; i++)
+        planes[i] = plane + i * n;
+    kernels->planes->join(planes, width, n, back);
+    CHECK(memcmp(back, elements, n * width) == 0 && back[n * width] == 77);
+    portable->planes->join(planes, width, n, back);
+    CHECK(memcmp(back, elements, n * width) == 0);
+}
+
+static void compare_checksums(const bbans_kernels *portable,
+                              const bbans_kernels *kernels)
+{
+    uint8_t bytes[2048];
+    const size_t n = below(sizeof bytes + 1), at = below((uint32_t)n + 1);
+    const uint32_t crc = (uint32_t)random_bits();
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        bytes[i] = (uint8_t)random_bits();
+    CHECK(kernels->checksum->crc32(crc, bytes, n) ==
+          portable->checksum->crc32(crc, bytes, n));
+    CHECK(kernels->checksum->crc32(kernels->checksum->crc32(crc, bytes, at),
+                                   bytes + at, n - at) ==
+          portable->checksum->crc32(crc, bytes, n));
+}
+
+/* Of one bit, by the definition. */
+static void test_checksum(void)
+{
+    uint32_t crc = ~(uint32_t)0;
+    size_t i;
+
+    for (i = 0; i < 9; i++) {
+        unsigned k;
+
+        crc ^= (uint8_t) "123456789"[i];
+        for (k = 0; k < 8; k++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    CHECK(~crc == 0xcbf43926);
+    CHECK(bbans_crc32(0, (const uint8_t *)"123456789", 9) == 0xcbf43926);
+}
+
+#if defined(BBANS_HAVE_X86) && !defined(BBANS_EMULATE)
+/* Words popped by gathers and by single loads: a machine uses one of them. */
+static void compare_pops(void)
+{
+    static uint32_t pad[4 + (1 << 18)], *const slot = pad + 4;
+    static uint8_t words[2 * 8192 + 64], bytes[2][128 * 80];
+    const bbans_bytes_kernels *const pop[] = {&bbans_bytes_avx512,
+                                              &bbans_bytes_avx512_gathering};
+    const size_t lanes = (size_t)16 << below(4), n = 4 * lanes * below(17);
+    const unsigned prec = below(2) ? 12 : 10;
+    uint32_t x[2][128], first[128];
+    const uint8_t *end[2];
+    size_t i, k;
+
+    for (i = 0; i < (size_t)1 << 18; i++)
+        slot[i] = (1 + below(4095)) << 20 | (below(4096) << 8) | below(64);
+    for (i = 0; i < sizeof words; i++)
+        words[i] = (uint8_t)random_bits();
+    for (i = 0; i < lanes; i++)
+        first[i] = BBANS_BYTES_STATE_MIN + below(1 << 20);
+    for (k = 0; k < 2; k++) {
+        memcpy(x[k], first, sizeof first);
+        memset(bytes[k], 5, sizeof bytes[k]);
+        end[k] = pop[k]->pop(x[k], lanes, slot, words, bytes[k], n);
+    }
+    CHECK(end[0] == end[1] && memcmp(bytes[0], bytes[1], n) == 0 &&
+          memcmp(x[0], x[1], 4 * lanes) == 0);
+    for (k = 0; k < 2; k++)
+        end[k] = pop[k]->pop_pairs(x[k], lanes, slot, prec, words, bytes[k], 80,
+                                   n / lanes + 3);
+    CHECK(end[0] == end[1] &&
+          memcmp(bytes[0], bytes[1], sizeof bytes[0]) == 0 &&
+          memcmp(x[0], x[1], 4 * lanes) == 0);
+}
+#endif
+
 /* ---- Decisions about residuals of signals -------------------------------- */
 
 #define MIXED_STEPS 40 /* of one set of rows and weights */
@@ -1606,6 +1703,7 @@ int main(void)
     portable = bbans_kernel;
     compare_messages(&portable, &portable, TRIALS);
     compare_decisions(&portable, &portable, 2000);
+    test_checksum();
     FOR_EACH_ISA(isa)
     {
         if (isa == BBANS_ISA_PORTABLE)
@@ -1627,6 +1725,16 @@ int main(void)
         set_rounding(0);
         compare_networks(&portable, &bbans_kernel, 5000);
         compare_decisions(&portable, &bbans_kernel, 5000);
+        for (trial = 0; trial < 2000; trial++) {
+            compare_planes(&portable, &bbans_kernel);
+            compare_checksums(&portable, &bbans_kernel);
+        }
+#ifdef BBANS_HAVE_X86
+        if (bbans_kernel.bytes == &bbans_bytes_avx512 ||
+            bbans_kernel.bytes == &bbans_bytes_avx512_gathering)
+            for (trial = 0; trial < 50; trial++)
+                compare_pops();
+#endif
         compare_predictions(&portable, &bbans_kernel, 2000);
         if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
             compare_families(&portable, &bbans_kernel);
