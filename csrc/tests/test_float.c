@@ -7,6 +7,7 @@
 #include "check.h"
 #include "floats/bbans_floats.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -173,14 +174,14 @@ static void test_products(void)
     }
 }
 
-/* Against the machine's own division, which rounds correctly. */
+/* Against the machine's own division, where it rounds correctly, and once. */
 static void test_rounding(void)
 {
     const bbans_float_type wide = bbans_float_type_of(BBANS_ELEMENT_FLOAT64);
     const bbans_float_type half = bbans_float_type_of(BBANS_ELEMENT_FLOAT32);
     size_t i;
 
-    for (i = 0; i < 100000; i++) {
+    for (i = 0; FLT_EVAL_METHOD == 0 && i < 100000; i++) {
         const uint64_t d = random_bits() >> (11 + below(52));
         const uint64_t den = 1 + (random_bits() >> (11 + below(53)));
         const int e = (int)below(2400) - 1200;
