@@ -322,6 +322,7 @@ static void test_damage(void)
         const size_t need =
             bbans_float_encoder_bytes(element, k % 2 == 0 ? 2 : 0, &grid, n, 5);
         const size_t other = bbans_float_decoder_bytes(element, n);
+        size_t least;
         uint8_t *work = malloc(need > other ? need : other), *exact;
         size_t n_bytes;
         uint64_t bits = 0;
@@ -350,8 +351,13 @@ static void test_damage(void)
                                             other);
             CHECK(status == BBANS_OK || status == BBANS_ERR_CORRUPT);
         }
+        least = bbans_float_form_bytes(element, block[0], n);
+        CHECK(least <= other);
         CHECK(bbans_float_decompress(element, block, n_bytes, back, n, work,
-                                     other - 1) == BBANS_ERR_CAPACITY);
+                                     least) == BBANS_OK);
+        CHECK(least == 0 ||
+              bbans_float_decompress(element, block, n_bytes, back, n, work,
+                                     least - 1) == BBANS_ERR_CAPACITY);
         CHECK(bbans_float_decompress(element, block, n_bytes, back, 0, work,
                                      other) == BBANS_ERR_SIZE);
         CHECK(bbans_float_decompress(element, NULL, n_bytes, back, n, work,
