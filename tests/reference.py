@@ -2511,10 +2511,10 @@ def median(a, b, c):
 
 
 class GridBlock:
-    """A grid, from its second byte on."""
+    """A grid, from what its message is popped from."""
 
-    def __init__(self, data, n):
-        self.source = source = SignalSource(data, 1)
+    def __init__(self, source, n):
+        self.source = source
         self.columns, self.bands, self.rows = (source.number() for _ in range(3))
         if (
             not 1 <= self.columns <= 2**16
@@ -2814,7 +2814,8 @@ def decode_grid_block(block, n, size, is_signed):
         return stored_elements(block[1:], n, size, is_signed)
     if block[:1] != b"\0":
         raise Damage
-    return [element_of(x, size, is_signed) for x in GridBlock(block[1:], n).decode()]
+    elements = GridBlock(SignalSource(block[1:], 1), n).decode()
+    return [element_of(x, size, is_signed) for x in elements]
 
 
 # Mixtures, counts and ranges. A value is a list of intervals (start,

@@ -7,6 +7,7 @@ compare.  Memory is guarded on both sides (tests/blocks.py).
 import json
 from fractions import Fraction
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -370,6 +371,48 @@ def test_ties_subnormals_and_overflow(name):
     check_multiples([2**63 - 1, -(2**63)], 1, 2**63 - 1, 0, name)
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_any_conversion_that_a_reader_must_take(data):
+    """Of groups by turns, with raw bits at random."""
+    name = data.draw(st.sampled_from(NAMES))
+    E, M = exponent_and_mantissa(name)
+    groups = data.draw(st.integers(1, 3))
+    n = groups * data.draw(st.integers(1, 6))
+    head = bytes([8]) + reference.uvarint(groups)
+    for _ in range(groups):
+        kind = data.draw(st.sampled_from([0, 2, 2, 3]))
+        head += bytes([kind])
+        if kind:
+            e = data.draw(st.integers(2 - 2 ** (E - 1) - M, 2 ** (E - 1)))
+            head += reference.uvarint(2 * e if e >= 0 else -2 * e - 1)
+    bits = st.one_of(st.just(0), st.integers(0, E + M), st.integers(0, 63))
+    integer = bits.flatmap(lambda k: st.integers(-(2**k), 2**k - 1))
+    values = data.draw(st.lists(integer, min_size=n, max_size=n))
+    signal = b"\3" + np.array(values, "<i8").tobytes()
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    raw = int.from_bytes(rng.bytes(10 * n), "little")
+    if data.draw(st.booleans()):
+        raw |= int.from_bytes(rng.bytes(10 * n), "little")  # longer runs of ones
+    block = b"\1" + head + b"\x17" + reference.uvarint(len(signal)) + signal
+
+    def with_raw(n_bits):
+        rest = (raw % 2**n_bits).to_bytes((n_bits + 7) // 8, "little")
+        return block + reference.uvarint(len(rest)) + rest
+
+    taken = []
+
+    class Counted(reference.RawBits):
+        def end(self):
+            taken.append(80 * n - self.left)
+
+    with patch.object(reference, "RawBits", Counted):
+        expected = in_plain_python(with_raw(80 * n), n, name)
+    whole = with_raw(taken[0])
+    assert in_plain_python(whole, n, name) == expected
+    assert decode_float(whole, n, name).tolist() == expected
+
+
 # ---- what is refused
 
 
@@ -560,7 +603,9 @@ VECTORS = Path(__file__).parent / "vectors/float_v1.json"
 CASES = json.loads(VECTORS.read_text())["cases"] if VECTORS.exists() else []
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c['name']} {c['levels']}")
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda c: f"{c['name']} {c['type']} {c['levels']}"
+)
 def test_stored_vectors(case):
     block, name = bytes.fromhex(case["block"]), case["type"]
     little = DTYPES[name].newbyteorder("<")

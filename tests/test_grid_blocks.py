@@ -124,7 +124,7 @@ def test_thin_ones(level):
 
 @pytest.mark.parametrize("level", [1, 3, 5, 7, 9])
 def test_what_neighbours_tell_is_used(level):
-    """Bands and the frame before: less than alone."""
+    """Bands, the frame before and the one a period before: less than alone."""
 
     def size(array, *how):
         return len(comes_back(array.astype(np.uint8), geometry(*how), level))
@@ -137,6 +137,10 @@ def test_what_neighbours_tell_is_used(level):
     assert size(bands, 40, 50, 3) < 0.8 * 3 * alone
     frames = one.reshape(1, 40, 50) + rng.integers(0, 2, (3, 40, 50))
     assert size(frames, 40, 50) < 0.8 * 3 * alone
+    turns = np.stack([one, picture(40, 50, seed=9, noise=6)] * 3).reshape(6, 40, 50)
+    others = [alone, size(turns[1], 40, 50)]
+    turns += rng.integers(0, 2, turns.shape)
+    assert size(turns, 40, 50, 1, 2) < 0.8 * 3 * sum(others)
 
 
 def test_a_constant_costs_next_to_nothing():
@@ -370,6 +374,151 @@ def test_what_is_refused_in_plain_python_too(name, level):
                 in_plain_python(wrong, array.size, array.dtype)
         else:
             assert in_plain_python(wrong, array.size, array.dtype) == values
+
+
+class Drawn(reference.SignalSource):
+    """Instead of popping, what a plan says, and then what a generator says; and a
+    message from which just that is popped."""
+
+    def __init__(self, plan, rng):
+        self.plan, self.rng, self.popped, self.slot = plan, rng, [], None
+        self.message = self
+
+    def peek(self, total, lane=0):
+        """Near the middle, so that few values are far from what is expected."""
+        self.slot = int(sum(self.rng.integers(0, total, 3, np.int64)) // 3)
+        return self.slot
+
+    def pop(self, find, lane=0, prec=28):
+        slot, self.slot = self.slot, None
+        if slot is None:
+            slot = int(self.rng.integers(0, 2**prec))
+        symbol, start, freq = find(slot)
+        assert start <= slot < start + freq
+        self.popped.append((start, freq, 2**prec))
+        return symbol
+
+    def bits(self, n, lane=0):
+        if not self.plan:
+            return super().bits(n, lane)
+        return self.put(n, self.plan.pop(0))
+
+    def put(self, n, value):
+        left = n
+        while left:
+            part = (left - 1) % 28 + 1
+            left -= part
+            self.popped.append((value >> left & 2**part - 1, 1, 2**part))
+        return value
+
+    def number(self):
+        value = self.plan.pop(0)
+        length = value.bit_length()
+        self.put(6, length)
+        self.put(max(length - 1, 0), value - (1 << length >> 1))
+        return value
+
+    def rice(self, k):
+        value = self.plan.pop(0)
+        q = min(value >> k, 16)
+        for i in range(min(q + 1, 16)):
+            self.put(1, int(i < q))
+        return self.put(32, value) if q == 16 else self.put_below(k, value)
+
+    def put_below(self, k, value):
+        self.put(k, value % 2**k)
+        return value
+
+    def another(self, same):
+        another = self.plan.pop(0)
+        start, freq = (same << 12, 2**28 - (same << 12)) if another else (0, same << 12)
+        self.popped.append((start, freq, 2**28))
+        moved = (-(same - 32 >> 5), 2**16 - 32 - same >> 5)[another == 0]
+        return another, same + moved
+
+    def end(self):
+        assert not self.plan
+
+    def block(self):
+        message = reference.Message()
+        for start, freq, total in reversed(self.popped):
+            message.push(start, freq, total)
+        return b"\0" + message.to_bytes()
+
+
+def zigzag(v):
+    return 2 * v if v >= 0 else -2 * v - 1
+
+
+def plan_of(rng):
+    """What a block may say before its values, and how many these are."""
+
+    def below(n):
+        return int(rng.integers(0, n))
+
+    columns, bands, rows = 1 + below(9), 1 + below(4), 1 + below(6)
+    all_rows = max(1, rows * (1 + below(4)) - below(rows))
+    plan = [columns, bands, rows]
+    rows = min(rows, all_rows)
+    if bands > 1:
+        plan.append(below(2))
+        if plan[-1]:
+            plan += [below(bands - i) for i in range(bands)]
+    most = kind = 0
+    for place in range(bands):
+        another = int(place == 0 or below(3) > 0)
+        plan += [another] * (place > 0)
+        if another:
+            kind, order = (0, 2, 2, 4, 5)[below(5)], below(3)
+            order = min(order, columns * all_rows)
+            plan += [kind, order, *(zigzag(below(99) - 50) for _ in range(order))]
+            plan.append(zigzag(below(2**20) - 2**19))
+            plan += [below(9)] * (kind in (2, 5)) + [1 + below(40)] * (kind in (4, 5))
+            most = (0, 1, 9, 31, 32, 255, 10**4, 2**24, 2**31)[below(9)]
+            plan += [most] * (kind > 1)
+        if kind < 2 or most == 0:
+            continue
+        direct = most < 32 and below(2)
+        plan += [direct] * (most < 32)
+        starts = sorted({0, *(below(all_rows) for _ in range(below(3)))})
+        plan.append(len(starts))
+        for i, start in enumerate(starts):
+            plan += [start - starts[i - 1] - 1] * (i > 0)
+            frame, refs = start // rows, []
+            for _ in range(below(5)):
+                refs.append((below(frame + 1), below(place + 1)))
+            refs = [ref for ref in refs if any(ref)]
+            plan += [len(refs), *(v for ref in refs for v in ref)]
+            if direct:
+                continue
+            own, around = below(19), [below(14) for _ in refs]
+            shift, experts = 8 + below(13), below(8)
+            plan += [own, *around, below(16), shift, experts]
+            for _ in range(experts + 1):
+                plan.append(zigzag(below(2**12) - 2**11))
+                n = own + sum(around)
+                share = [rng.uniform(-0.3, 1) / max(n, 1) ** 0.7 for _ in range(n)]
+                plan += [zigzag(round(a * 2**shift)) for a in share]
+    return [*plan, below(3)], columns * bands * all_rows
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_any_block_that_a_reader_must_take(seed):
+    """Models and orders that the encoder would not choose, values at random."""
+    rng, taken = np.random.default_rng(seed), 0
+    for _ in range(12):
+        plan, n = plan_of(rng)
+        source = Drawn(plan, rng)
+        try:
+            drawn = reference.GridBlock(source, n).decode()
+        except reference.Damage:  # a value out of range
+            continue
+        elements = [reference.element_of(x, 8, True) for x in drawn]
+        block = source.block()
+        assert decode_grid(block, n, "i8").tolist() == elements
+        assert in_plain_python(block, n, "i8") == elements
+        taken += 1
+    assert taken > 2
 
 
 VECTORS = Path(__file__).parent / "vectors/grid_v1.json"

@@ -61,6 +61,7 @@ def arrays(draw: Draw) -> Iterator[tuple[str, str, Any, tuple[int, int, int, int
     turns = scene(draw, 7, 8, 9, 1)
     turns[1::2] = 250 - turns[1::2]
     yield "in turns", "u1", turns, (8, 9, 1, 2)
+    yield "several experts", "u1", scene(draw, 1, 64, 128, 1), (64, 128, 1, 0)
     yield "a part of a frame", "u1", scene(draw, 3, 8, 9, 2).ravel()[:-54], (8, 9, 2, 0)
 
 
@@ -73,7 +74,7 @@ def main() -> None:
     for name, dtype, values, grid in arrays(Draw(2)):
         array = np.ascontiguousarray(values, dtype).ravel()
         blocks: dict[bytes, list[int]] = {}
-        for level in LEVELS:
+        for level in LEVELS if array.size < 2000 else [5]:
             block = encode_grid(array, geometry(*grid), level)
             blocks.setdefault(block, []).append(level)
         for block, levels in blocks.items():
