@@ -19,6 +19,7 @@ import bbans
 from bbans import Alphabet, compress, compress_file, decompress
 from bbans._lib import RAISES, ffi, lib
 from bbans.errors import CorruptError, TruncatedError
+from bbans.formats import GridCoder
 from bbans.formats.coders import ByteCoder, ModelCoder, SignalCoder
 from bbans.frozen import FrozenModel
 from bbans.records.groups import RecordBytes
@@ -141,6 +142,57 @@ def test_the_other_examples(made, name, tmp_path):
 
 @needs_unix
 @needs("cc", "make", "pkg-config")
+def test_the_example_of_images(made, tmp_path):
+    """Images and films are arrays in Python, both ways."""
+    program = link_example(made / "lib/deep", tmp_path / "image")
+    y, x = np.indices((60, 50))
+    noise = np.random.default_rng(0).integers(0, 5, (4, 60, 50))
+    grey = 3 * y + x + 8 * np.arange(4)[:, None, None] % 13 + noise
+    for array in (
+        grey[0].astype("u1"),
+        (grey[0] * 200).astype("u2"),
+        grey.astype("u1"),
+        (grey[..., None] * [1, 200, 90]).astype("u2"),
+        (grey[:1, :, :, None] // 2 + [1, 9, 5]).astype("u1")[0],
+    ):
+        is_colour = array.shape[-1] == 3
+        frames = array.reshape(-1, 60, 50, *array.shape[-1:] * is_colour)
+        kind, most = "56"[is_colour], (256**array.itemsize) - 1
+        (tmp_path / "x.pnm").write_bytes(b"".join(
+            f"P{kind}\n# a frame\n50 60\n{most}\n".encode()
+            + frame.astype(frame.dtype.newbyteorder(">")).tobytes()
+            for frame in frames
+        ))  # fmt: skip
+        shown = run(program, "c", "x.pnm", "x.bbz", cwd=tmp_path)
+        assert shown.startswith(f"{array.nbytes} bytes to ")
+        blob = (tmp_path / "x.bbz").read_bytes()
+        assert len(blob) < 0.7 * array.nbytes
+        back = decompress(blob)
+        assert back.dtype == array.dtype
+        assert np.array_equal(back, array)
+        (tmp_path / "y.bbz").write_bytes(compress(array, SignalCoder(1)))
+        for name in "xy":
+            run(program, "d", f"{name}.bbz", "z.pnm", cwd=tmp_path)
+            lines = (tmp_path / "x.pnm").read_bytes().replace(b"# a frame\n", b"")
+            assert (tmp_path / "z.pnm").read_bytes() == lines
+    for wrong, message in [
+        (b"P4\n8 8\n\0", "no PGM or PPM"),
+        (b"P5\n8 8\n1023\n" + bytes(128), "255 or 65535"),
+        (b"P5\n8 8\n255\n" + bytes(63), "ends early"),
+        (b"P5\n8 0\n255\n", "damaged header"),
+        (b"P5\n1 1\n255\n1P6\n1 1\n255\n123", "no film"),
+        (b"P5\n3 1\n255\n123P5\n3 1\n255\n123", "3 columns"),
+    ]:
+        (tmp_path / "w.pnm").write_bytes(wrong)
+        done = subprocess.run(
+            [program, "c", "w.pnm", "w.bbz"], cwd=tmp_path, capture_output=True
+        )
+        assert done.returncode == 1
+        assert message in done.stderr.decode()
+
+
+@needs_unix
+@needs("cc", "make", "pkg-config")
 def test_the_example_of_lines(made, tmp_path):
     lines = [f"t={20 + k % 7}.{k % 10} h={40 + k % 3}%" for k in range(100)]
     model = bbans.ARHMM.fit(lines, 2, order=2, n_iter=2, ends=True).freeze()
@@ -236,6 +288,7 @@ def test_cmake_package(cmade, shared, tmp_path):
     assert needed is None or ("libbbans.so" in needed) == (shared == "ON")
     round_trip(build / "text", tmp_path)
     run(build / "sequence")
+    assert (build / "image").exists()
     run(build / "codec")
     run(build / "particles")
 
@@ -450,9 +503,11 @@ class InC:
         assert lib.bbans_model_build(self.model, self.memory, size) == 0
 
     def compress(
-        self, element, data, n, block, level=5, unit=(0, 0), channels=0, axis=0
+        self, element, data, n, block, level=5, unit=(0, 0), channels=0, axis=0, grid=()
     ):
         content = ffi.new("bbans_content *", [element, *unit, axis, channels])
+        if grid:
+            content.grid = list(grid)
         longest = min(n, block)
         size = lib.bbans_writer_work_bytes(self.model, content, level, longest, 7)
         work = ffi.new("uint64_t[]", size // 8 + 1)
@@ -567,6 +622,91 @@ def test_signals_of_every_kind(channels, dtype, element, unit):
                 c = InC().compress(element, stored, x.size, block, axis=1, **given)
                 coder = SignalCoder(level, axis=1)
                 assert c == (0, compress(x.T, coder, block_size=block))
+
+
+def some_floats(element, n):
+    """Decimals, noise and what is no number, by their bits, of a type of floats."""
+    rng = np.random.default_rng(element)
+    wide = {27: "f2", 28: "f4", 29: "f8"}.get(element, "f4")
+    x = (rng.integers(0, 90, n).cumsum() / 10).astype(wide)
+    x[n // 3 : n // 2] = rng.normal(size=n // 2 - n // 3)
+    x[n // 2 : n // 2 + 5] = [np.nan, np.inf, -np.inf, -0.0, 0.0]
+    bits = x.view(f"u{x.itemsize}")
+    if element == 30:
+        return (bits >> 16).astype("u2")
+    return (bits >> 24).astype("u1") if element > 30 else bits
+
+
+def as_an_array(bits, element, big_endian=False):
+    """What Python is given for them: an array, and the type, if numpy has none."""
+    if element >= 30:
+        return bits, {30: "bfloat16", 31: "float8_e4m3fn", 32: "float8_e5m2"}[element]
+    return bits.view(f"f{bits.itemsize}").astype(
+        f"{'<>'[big_endian]}f{bits.itemsize}"
+    ), None
+
+
+@pytest.mark.parametrize("level", [1, 5, 9])
+@pytest.mark.parametrize("element", [27, 28, 29, 30, 31, 32, 155, 156, 157])
+def test_floats_of_every_kind(element, level):
+    """C and Python write the same, as series, channels and planes of bytes."""
+    bits = some_floats(element & 127, 1200)
+    x, dtype = as_an_array(bits, element & 127, element > 127)
+    for channels, coder in (
+        (0, ByteCoder(level=level)),
+        (1, SignalCoder(level)),
+        (3, SignalCoder(level, axis=0)),
+    ):
+        shaped = x.reshape(-1, 3) if channels == 3 else x
+        for block in (1200, 360):
+            blob = compress(shaped, coder, block_size=block, dtype=dtype)
+            given = {"level": level, "channels": channels}
+            assert InC().compress(element, bits, 1200, block, **given) == (0, blob)
+            status, reader, data = InC().decompress(blob)
+            assert (status, data) == (0, bits.tobytes())
+            assert reader.element | reader.big_endian << 7 == element
+            assert list(reader.shape)[: reader.axes] == list(shaped.shape)
+
+
+# The axes of an array in the file, in letters, with its grid and shape in C.
+GRIDS = {
+    "yx": ((40, 30), (40, 30, 1, 0)),
+    "yxc": ((20, 18, 3), (20, 18, 3, 0)),
+    "tyx": ((7, 12, 16), (12, 16, 1, 0)),
+    "tyxc": ((5, 9, 8, 2), (9, 8, 2, 0)),
+}
+
+
+@pytest.mark.parametrize("axes", GRIDS)
+@pytest.mark.parametrize("element", [16, 17, 19, 19 + 128, 22, 24, 28, 29 + 128, 30])
+def test_grids_of_every_kind(axes, element):
+    """C and Python write the same."""
+    shape, grid = GRIDS[axes]
+    *_, y, x = np.indices(shape[: len(axes) - axes.count("c")])
+    smooth = (y * 3 + x + np.random.default_rng(0).integers(0, 4, y.shape)) % 120
+    smooth = smooth[..., None] + np.arange(3)[: grid[2]] if "c" in axes else smooth
+    dtype, n = None, smooth.size
+    if element & 127 >= 27:
+        bits = (smooth / 8).astype("f8" if element & 127 == 29 else "f4")
+        bits = bits.view("u8") if bits.itemsize == 8 else bits.view("u4")
+        bits = (bits >> 16).astype("u2") if element == 30 else bits
+        array, dtype = as_an_array(bits, element & 127, element > 127)
+    else:
+        bits = smooth.astype(
+            ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"][element % 128 - 16]
+        )
+        array = bits.astype(bits.dtype.newbyteorder(">")) if element > 127 else bits
+    frame = grid[0] * grid[1] * grid[2]
+    blocks = [n, frame * 3] if "t" in axes else [n, frame // grid[0] * 7]
+    for level in (5, 9) if element in (16, 28) else (1, 5):
+        for block in blocks:
+            coder = GridCoder(axes, level)
+            blob = compress(array, coder, block_size=block, dtype=dtype)
+            given = {"level": level, "grid": grid}
+            assert InC().compress(element, bits, n, block, **given) == (0, blob)
+            status, reader, data = InC().decompress(blob)
+            assert (status, data) == (0, bits.tobytes())
+            assert list(reader.shape)[: reader.axes] == list(shape)
 
 
 def test_what_c_says_of_the_axis():

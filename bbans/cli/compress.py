@@ -31,7 +31,7 @@ from bbans.cli.streams import (
 )
 from bbans.errors import ModelError
 from bbans.files.hint import grid_axes, looks_like
-from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder
+from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder, head_left
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
     LEVEL_MAX,
@@ -176,6 +176,7 @@ def run(options: argparse.Namespace) -> None:
             return
         if coder is None and options.type is None:
             head = read_full(source, HEAD_BYTES)
+            head += read_full(source, head_left(head))
             coder = file_coder(head, options.kind or "auto", options.level)
             source = cast(BinaryIO, Resumed(head, source))
             if not (options.kind or options.quiet):

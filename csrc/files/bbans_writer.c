@@ -64,6 +64,22 @@ static size_t row_elements(const bbans_grid *grid)
                : grid->columns * grid->bands;
 }
 
+/* The grid of a block of n elements, which may end within the first frame, or
+ * before a period does: as if there were no more. */
+static bbans_grid grid_of_block(const bbans_grid *grid, size_t n)
+{
+    const size_t row = row_elements(grid);
+    bbans_grid block = *grid;
+
+    if (row == 0 || n < row)
+        return block;
+    if (block.rows > n / row)
+        block.rows = n / row;
+    if (block.rows > 0 && block.period >= n / row / block.rows)
+        block.period = 0;
+    return block;
+}
+
 static const bbans_grid *grid_or_none(const bbans_grid *grid)
 {
     return grid->rows > 0 ? grid : NULL;
@@ -85,12 +101,13 @@ static uint64_t array_work_bytes(int method, int element, size_t channels,
                                  const bbans_grid *grid, int level, size_t n)
 {
     const int type = bbans_element_integer(element);
+    const bbans_grid block = grid_of_block(grid, n);
     const uint64_t own =
         method == BBANS_METHOD_FLOAT
-            ? bbans_float_encoder_bytes(element, channels, grid_or_none(grid),
+            ? bbans_float_encoder_bytes(element, channels, grid_or_none(&block),
                                         n, level)
         : method == BBANS_METHOD_GRID
-            ? bbans_grid_encoder_bytes(type, grid, n, level)
+            ? bbans_grid_encoder_bytes(type, &block, n, level)
             : bbans_signal_encoder_bytes(type, n / channels, channels, level);
     const size_t n_bytes = n * bbans_element_bytes(type);
     const uint64_t bytes =
@@ -187,14 +204,15 @@ static bbans_status code_array(const bbans_writer *writer, int method,
                                size_t work_bytes)
 {
     const int type = bbans_element_integer(writer->element);
+    const bbans_grid grid = grid_of_block(&writer->grid, n);
 
     if (method == BBANS_METHOD_FLOAT)
-        return bbans_float_compress(
-            writer->element, writer->channels, grid_or_none(&writer->grid),
-            data, n, writer->level, out, cap, size, work, work_bytes);
+        return bbans_float_compress(writer->element, writer->channels,
+                                    grid_or_none(&grid), data, n, writer->level,
+                                    out, cap, size, work, work_bytes);
     if (method == BBANS_METHOD_GRID)
-        return bbans_grid_compress(type, &writer->grid, data, n, writer->level,
-                                   out, cap, size, work, work_bytes);
+        return bbans_grid_compress(type, &grid, data, n, writer->level, out,
+                                   cap, size, work, work_bytes);
     return bbans_signal_compress(type, writer->has_line ? writer->line : NULL,
                                  data, n / writer->channels, writer->channels,
                                  writer->level, out, cap, size, work,

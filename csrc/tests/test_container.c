@@ -285,7 +285,7 @@ static void test_silent_damage(const bbans_model *model, uint8_t *copy,
         if (block.n_bytes > 0)
             from[below((uint32_t)block.n_bytes)] ^= (uint8_t)(1u << below(8));
         if (below(8) == 0) /* another method */
-            from[block.n_bytes < 128 ? -2 : -3] = (uint8_t)below(5);
+            from[block.n_bytes < 128 ? -2 : -3] = (uint8_t)below(8);
         bbans_store(place, index, 8);
         bbans_store(record + past,
                     bbans_crc32(bbans_crc32(0, place, 8), record, past), 4);
@@ -470,6 +470,310 @@ static void test_container(const bbans_model *model, int kind, size_t symbols,
     test_damage(model, bytes, n_bytes);
     free(data);
     free(bytes);
+}
+
+/* ---- Grids and floats ---------------------------------------------------- */
+
+/* A picture that moves, in each band a little different: a value for each i. */
+static uint64_t picture(const bbans_grid *grid, size_t i)
+{
+    const size_t row = grid->columns * grid->bands;
+    const size_t frame = i / (row * grid->rows), y = i / row % grid->rows;
+    const size_t x = i / grid->bands % grid->columns, band = i % grid->bands;
+
+    return 40 + (x + 3 * frame) * 2 + y * 3 + band * 11 + below(4);
+}
+
+/* The bits of a float of small integers, of any type: not rounded. */
+static uint64_t float_bits(int element, uint64_t value)
+{
+    static const int fraction[] = {10, 23, 52, 7, 3, 2};
+    static const uint64_t bias[] = {15, 127, 1023, 127, 7, 15};
+    const int type = element - BBANS_ELEMENT_FLOAT16;
+    int top = 0;
+
+    if (value == 0)
+        return 0;
+    while (value >> top > 1)
+        top++;
+    value ^= (uint64_t)1 << top;
+    value = fraction[type] >= top ? value << (fraction[type] - top)
+                                  : value >> (top - fraction[type]);
+    return ((bias[type] + (uint64_t)top) << fraction[type]) + value;
+}
+
+static uint8_t *draw_grid(int element, const bbans_grid *grid, size_t n)
+{
+    const int type = element & ~BBANS_ELEMENT_BIG_ENDIAN;
+    const size_t width = bbans_element_bytes(element);
+    uint8_t *data = allocate(n * width);
+    size_t i;
+
+    check_state = n + 1;
+    for (i = 0; i < n; i++) {
+        uint64_t value = picture(grid, i);
+
+        if (type == BBANS_ELEMENT_BOOL)
+            value = value / 32 % 2;
+        else if (type >= BBANS_ELEMENT_FLOAT16)
+            value = float_bits(type, value);
+        store_native(data, i, width, value);
+    }
+    return data;
+}
+
+/* What bbans_compress makes of the shape. */
+static void check_shape(const bbans_reader *reader, const bbans_content *c,
+                        size_t n)
+{
+    const bbans_grid *const grid = &c->grid;
+    uint64_t shape[4];
+    size_t axes = 0;
+
+    if (grid->rows == 0) {
+        shape[axes++] = c->channels > 1 ? n / c->channels : n;
+        if (c->channels > 1)
+            shape[axes++] = c->channels;
+    } else {
+        const size_t rows = n / grid->columns / grid->bands;
+        const int whole = rows % grid->rows == 0 && rows > grid->rows;
+
+        if (whole)
+            shape[axes++] = rows / grid->rows;
+        shape[axes++] = whole ? grid->rows : rows;
+        shape[axes++] = grid->columns;
+        if (grid->bands > 1)
+            shape[axes++] = grid->bands;
+    }
+    CHECK(reader->axes == axes && memcmp(reader->shape, shape, 8 * axes) == 0);
+}
+
+/* Compress with workspace and room of exact size; to be freed. */
+static uint8_t *compressed(const bbans_content *content, const uint8_t *data,
+                           size_t n, size_t block, int level, size_t *n_bytes)
+{
+    const size_t cap = bbans_compress_bound(content->element, n, block);
+    const size_t work_bytes =
+        bbans_writer_work_bytes(NULL, content, level, n < block ? n : block, 1);
+    void *work = allocate(work_bytes);
+    uint8_t *bytes = allocate(cap);
+    size_t again;
+
+    CHECK(work_bytes > 0);
+    if (n > 0)
+        CHECK(bbans_compress(NULL, content, data, n, block, level, work, 7,
+                             bytes, cap, n_bytes) == BBANS_ERR_CAPACITY);
+    CHECK(bbans_compress(NULL, content, data, n, block, level, work, work_bytes,
+                         bytes, cap, n_bytes) == BBANS_OK);
+    bytes = realloc(bytes, *n_bytes);
+    CHECK(bytes != NULL);
+    CHECK(bbans_compress(NULL, content, data, n, block, level, work, work_bytes,
+                         bytes, *n_bytes - 1, &again) == BBANS_ERR_CAPACITY);
+    CHECK(again == 0);
+    CHECK(bbans_compress(NULL, content, data, n, block, level, work, work_bytes,
+                         bytes, *n_bytes, &again) == BBANS_OK);
+    CHECK(again == *n_bytes);
+    free(work);
+    return bytes;
+}
+
+/* Round trip of a grid, or of channels; `most` bytes suffice for it. */
+static void test_array(bbans_content content, size_t n, size_t block, int level,
+                       unsigned methods, size_t most, int damage)
+{
+    const int type = content.element & ~BBANS_ELEMENT_BIG_ENDIAN;
+    const size_t width = bbans_element_bytes(type);
+    const bbans_grid flat = {16, 16, 1, 0};
+    uint8_t *data = draw_grid(content.element,
+                              content.grid.rows > 0 ? &content.grid : &flat, n);
+    bbans_reader reader;
+    uint8_t *bytes, *back;
+    size_t n_bytes, n_back;
+
+    bytes = compressed(&content, data, n, block, level, &n_bytes);
+    CHECK(n_bytes <= most);
+    CHECK(decompress(NULL, bytes, n_bytes, &reader, &back, &n_back) ==
+          BBANS_OK);
+    CHECK(n_back == n && (n == 0 || memcmp(back, data, n * width) == 0));
+    CHECK(reader.element == type &&
+          reader.big_endian == (type != content.element) &&
+          reader.coder == BBANS_CODER_NONE);
+    CHECK(methods == 0 || (reader.methods & methods) != 0);
+    check_shape(&reader, &content, n);
+    free(back);
+    test_find(NULL, bytes, n_bytes, data, n, 1 + n / 20);
+    if (damage) {
+        test_stream(bytes, n_bytes);
+        test_damage(NULL, bytes, n_bytes);
+    }
+    free(bytes);
+    free(data);
+}
+
+static void test_grids(void)
+{
+    static const int elements[] = {16, 17, 18, 19,  20,  21,
+                                   22, 23, 24, 146, 150, 151};
+    static const bbans_grid grids[] = {{24, 32, 1, 0}, {9, 8, 3, 0},
+                                       {1, 40, 1, 0},  {30, 1, 2, 0},
+                                       {8, 8, 1, 3},   {1, 1, 1, 0}};
+    size_t i, k;
+    int level;
+
+    for (i = 0; i < COUNT(elements); i++)
+        for (k = 0; k < COUNT(grids); k++) {
+            const bbans_grid *const grid = &grids[k];
+            const size_t row = grid->columns * grid->bands;
+            const size_t frame = grid->rows * row;
+            bbans_content content = bbans_content_of(elements[i]);
+
+            content.grid = *grid;
+            level = 1 + 4 * (int)((i + k) % 3);
+            test_array(content, 7 * frame, 4 * frame, level, 0, SIZE_MAX, 0);
+            test_array(content, 2 * frame + row, 2 * frame + row, level, 0,
+                       SIZE_MAX, 0);
+            test_array(content, 3 * row, row, level, 0, SIZE_MAX, 0);
+            test_array(content, 0, frame, 5, 0, SIZE_MAX, 0);
+        }
+    { /* it is a grid that is written, and short */
+        bbans_content content = bbans_content_of(BBANS_ELEMENT_UINT8);
+
+        content.grid.rows = content.grid.columns = 48;
+        content.grid.bands = 1;
+        test_array(content, 3 * 48 * 48, 2 * 48 * 48, 5,
+                   1u << BBANS_METHOD_GRID, 3 * 48 * 48 * 3 / 8, 0);
+        content.grid.rows = content.grid.columns = 12;
+        test_array(content, 4 * 144, 2 * 144, 5, 1u << BBANS_METHOD_GRID,
+                   SIZE_MAX, 1);
+    }
+}
+
+static void test_floats(void)
+{
+    static const int elements[] = {27, 28, 29, 30, 31, 32, 155, 156, 157};
+    static const bbans_grid grid = {12, 10, 1, 0};
+    size_t i, channels;
+    int level;
+
+    for (i = 0; i < COUNT(elements); i++) {
+        bbans_content content = bbans_content_of(elements[i]);
+
+        for (level = 1; level <= 9; level += 4) {
+            for (channels = 0; channels < 4; channels += 1 + channels / 2) {
+                content.channels = channels;
+                test_array(content, 600, 300, level, 1u << BBANS_METHOD_FLOAT,
+                           SIZE_MAX, 0);
+                test_array(content, 6, 600, level, 0, SIZE_MAX, 0);
+                test_array(content, 0, 600, level, 0, SIZE_MAX, 0);
+            }
+            content.channels = 0;
+            content.grid = grid;
+            test_array(content, 360, 240, level, 1u << BBANS_METHOD_FLOAT,
+                       SIZE_MAX, 0);
+            memset(&content.grid, 0, sizeof content.grid);
+        }
+    }
+    for (i = 0; i < 3; i++) { /* and what is damaged */
+        bbans_content content = bbans_content_of(elements[i + (i > 1)]);
+
+        content.channels = i == 1;
+        if (i == 2)
+            content.grid = grid;
+        test_array(content, 240, 120, 5, 1u << BBANS_METHOD_FLOAT, SIZE_MAX, 1);
+    }
+}
+
+/* Grids that there are none of, and what cannot have one. */
+static void test_wrong_grids(void)
+{
+    static const bbans_grid wrong[] = {{1, 0, 1, 0},
+                                       {1, 1, 0, 0},
+                                       {1, SIZE_MAX, SIZE_MAX, 0},
+                                       {1, SIZE_MAX / 2 + 1, 2, 0},
+                                       {1, BBANS_BLOCK_MAX, 2, 0}};
+    static uint64_t work[1 << 18];
+    const size_t work_bytes = sizeof work;
+    static const uint8_t data[64];
+    uint8_t out[300];
+    bbans_content content;
+    bbans_writer writer;
+    bbans_reader reader;
+    size_t i, n, at, length;
+
+    for (i = 0; i < COUNT(wrong); i++) {
+        const int element =
+            i % 2 ? BBANS_ELEMENT_FLOAT32 : BBANS_ELEMENT_UINT16;
+
+        content = bbans_content_of(element);
+        content.grid = wrong[i];
+        CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 300, &n) ==
+              BBANS_ERR_SIZE);
+        CHECK(bbans_compress(NULL, &content, data, 8, 8, 5, work, work_bytes,
+                             out, 300, &n) == BBANS_ERR_SIZE);
+        CHECK(bbans_writer_work_bytes(NULL, &content, 5, 8, 1) == 0);
+    }
+    content = bbans_content_of(BBANS_ELEMENT_UINT8);
+    content.grid.rows = 2;
+    content.grid.columns = 4;
+    content.grid.bands = 2;
+    content.channels = 8; /* both */
+    CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 300, &n) ==
+          BBANS_ERR_SIZE);
+    content.channels = 0;
+    content.has_line = 1; /* which grids have not */
+    CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 300, &at) ==
+          BBANS_OK);
+    CHECK(at == 11);
+    for (n = 1; n < 24; n++) /* no rows */
+        CHECK(n % 8 == 0 ||
+              bbans_writer_block(&writer, data, n, work, work_bytes, out + at,
+                                 300 - at, &length) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_block(&writer, data, 24, work, work_bytes, out + at,
+                             300 - at, &length) == BBANS_OK);
+    at += length;
+    /* Of a stream the shape is what the caller says. */
+    CHECK(bbans_writer_end(&writer, (const uint64_t[3]){3, 2, 4}, 3, &length,
+                           out + at, 300 - at, &n) == BBANS_OK);
+    CHECK(bbans_container_check(&reader, out, at + n) == BBANS_OK);
+    CHECK(reader.axes == 3 && reader.coder == BBANS_CODER_NONE);
+    content = bbans_content_of(BBANS_ELEMENT_BYTES); /* bytes have no rows */
+    content.grid.rows = content.grid.columns = content.grid.bands = 1;
+    CHECK(bbans_compress(NULL, &content, data, 64, 64, 5, work, work_bytes, out,
+                         300, &n) == BBANS_ERR_SIZE);
+    content = bbans_content_of(BBANS_ELEMENT_BFLOAT16 | 128);
+    CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 300, &n) ==
+          BBANS_ERR_SYMBOL);
+}
+
+/* No model takes floats, nor has a part of them such blocks. */
+static void test_floats_and_models(const bbans_model *model)
+{
+    const bbans_content content = bbans_content_of(BBANS_ELEMENT_FLOAT64);
+    bbans_writer writer;
+    bbans_reader reader;
+    bbans_block block;
+    uint8_t out[60], byte = 1;
+    uint64_t work[2000], value;
+    size_t n;
+
+    CHECK(bbans_writer_begin(&writer, model, &content, 5, out, 60, &n) ==
+          BBANS_ERR_SYMBOL);
+    memset(&reader, 0, sizeof reader);
+    reader.coder = BBANS_CODER_MODEL;
+    CHECK(bbans_model_fingerprint(model, reader.fingerprint) == BBANS_OK);
+    reader.element = BBANS_ELEMENT_INT64;
+    reader.longest = 1;
+    reader.methods = 1u << BBANS_METHOD_MODEL;
+    CHECK(bbans_reader_work_bytes(&reader, model) <= sizeof work);
+    block.method = BBANS_METHOD_MODEL;
+    block.elements = 1;
+    block.bytes = &byte;
+    block.n_bytes = 1;
+    CHECK(bbans_reader_decode(&reader, &block, model, work, sizeof work, &value,
+                              1) == BBANS_OK);
+    reader.element = BBANS_ELEMENT_FLOAT64;
+    CHECK(bbans_reader_decode(&reader, &block, model, work, sizeof work, &value,
+                              1) == BBANS_ERR_CORRUPT);
 }
 
 /* ---- Refusals ------------------------------------------------------------ */
@@ -1139,6 +1443,9 @@ int main(void)
 
     test_bounds();
     test_levels();
+    test_grids();
+    test_floats();
+    test_wrong_grids();
     test_contents();
     test_text();
     for (k = 0; k < 3; k++) {
@@ -1161,6 +1468,7 @@ int main(void)
     test_ends();
     test_utf8();
     test_writer(&models[0].model, &models[1].model);
+    test_floats_and_models(&models[0].model);
     test_parts(&models[0].model);
     test_signal_noise();
     test_vectors();
