@@ -780,3 +780,22 @@ def test_no_array_is_longer_than_it_may_be():
             blob = bbans.compress(array, GridCoder(), block_size=size)
             n = len(blocks(blob))
             assert len(blob) <= math.prod(shape) + 57 + 9 * len(shape) + 17 * n
+
+
+@pytest.mark.parametrize("level", [1, 4, 5, 6, 8, 9])
+@pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "u8"])
+def test_a_few_values_among_zeros(dtype, level):
+    """Of any size, at any place, in grids of any few rows, columns and bands."""
+    rng, info = np.random.default_rng(level), np.iinfo(dtype)
+    for _ in range(60):
+        frames, rows, columns = rng.integers(1, (4, 12, 12))
+        bands = rng.integers(1, 4)
+        array = np.zeros(int(frames * rows * columns * bands), dtype)
+        places = rng.integers(0, array.size, rng.integers(1, 20))
+        wide = info.min, int(info.max) + 1
+        low, high = wide if rng.random() < 0.5 else (0, 100)
+        array[places] = rng.integers(low, high, places.size, dtype)
+        block = encode_grid(array, Grid(int(rows), int(columns), int(bands)), level)
+        out = np.empty(array.size, dtype)
+        decode_grid(block, out)
+        assert (out == array).all()
