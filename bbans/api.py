@@ -325,10 +325,10 @@ def compress_file(
         With `dtype`: that of the array that the file holds in C order, as
         (-1, 480, 640), where -1 stands for as many as there are. By default one series,
         or `channels`.
-    kind : {"auto", "bytes", "npy", "wav", "csv"}, optional
-        What the file is, where neither `coder` nor `dtype` is given: arrays, sound and
-        tables are coded by what they hold, and come back to the byte like any other
-        file. By default its first bytes tell.
+    kind : {"auto", "bytes", "npy", "wav", "safetensors", "csv"}, optional
+        What the file is, where neither `coder` nor `dtype` is given: arrays, sound,
+        weights and tables are coded by what they hold, and come back to the byte like
+        any other file. By default its first bytes tell.
     progress : callable, optional
         Called with the number of bytes done, after each block.
 
@@ -342,9 +342,10 @@ def compress_file(
             what = "channels are those" if shape is None else "shape is that"
             raise ModelError(f"{what} of numbers: say their dtype too")
         if coder is None:
-            from bbans.files.recognise import HEAD_BYTES, file_coder
+            from bbans.files.recognise import HEAD_BYTES, file_coder, head_left
 
             head = read_full(source, HEAD_BYTES)
+            head += read_full(source, head_left(head))
             level = LEVEL_DEFAULT if level is None else level
             coder = file_coder(head, "auto" if kind is None else kind, level)
             source = cast(BinaryIO, Resumed(head, source))

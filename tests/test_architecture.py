@@ -44,7 +44,7 @@ FLOORS = [
     ("formats", "container arrays bytes signals floats grids cells series tables"),
     ("formats", "pieces coders axes grid_coder"),
     ("formats", "random_access info"),
-    ("files", "samples npy wav csv recognise hint"),
+    ("files", "samples npy wav safetensors csv recognise hint"),
     ("particles", "public mean steps model filter proposals"),
     ("records", "batch packets _calls codec _find groups file facts text"),
     ("", "api"),

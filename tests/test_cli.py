@@ -800,6 +800,7 @@ def test_floats(directory):
         assert name.removesuffix("be") in facts
         assert ("big-endian" in facts) == name.endswith("be")
         assert "1000 x 3" in facts
+        assert "1 floats" in facts
         assert passes("decompress", "x.bbz", "-o", "-") == data.tobytes()
     assert Path("x.bbz").stat().st_size < data.nbytes
     for name in ("bfloat16be", "float8_e4m3fnbe", "float128", "float"):

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import json
 import os
 import re
 import struct
@@ -268,12 +269,30 @@ def test_sound_with_other_chunks_and_lengths(options):
 @pytest.mark.parametrize(
     "options",
     [
-        {"tag": 3}, {"tag": 6}, {"tag": 0xFFFE, "guid": FLOAT_GUID},
-        {"tag": 0xFFFE, "guid": b"\1" * 16}, {"tag": 0xFFFE}, {"channels": 0},
+        {"tag": 6}, {"tag": 0xFFFE, "guid": b"\1" * 16}, {"tag": 0xFFFE},
+        {"channels": 0},
     ],
 )  # fmt: skip
 def test_sound_that_is_no_pcm_is_bytes(options):
     assert holds(comes_back(wav(sound(4), 4, **options))) == {}
+    odd = wav(sound(3), 3, tag=3)  # there are no floats of 24 bits
+    assert holds(comes_back(odd)) == {}
+
+
+@pytest.mark.parametrize("width", [4, 8])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("kind", ["plain", "extensible", "big-endian"])
+def test_sound_of_floats(width, channels, kind):
+    options = {
+        "plain": {"tag": 3},
+        "extensible": {"tag": 0xFFFE, "guid": FLOAT_GUID},
+        "big-endian": {"tag": 3, "order": ">", "magic": b"RIFX"},
+    }[kind]
+    values = (sound(2, channels) / 32768).astype(f"f{width}")
+    data = wav(values.view(f"i{width}"), width, **options)
+    blob = comes_back(data)
+    assert holds(blob)[f"float{8 * width}"] == values.nbytes
+    assert len(blob) < 0.8 * len(bbans.compress(data))
 
 
 def test_every_cut_of_sound():
@@ -650,3 +669,143 @@ def test_no_hint_for_what_is_no_samples(name):
 
 def test_no_hint_for_little():
     assert looks_like(walk(1000, scale=300.0).astype("<i2").tobytes()) is None
+
+
+# ---- weights
+
+
+def safetensors(tensors, metadata=None, pad=8, **changed):
+    """A file of arrays of bits by name, each with its type there."""
+    header, data = {} if metadata is None else {"__metadata__": metadata}, b""
+    for name, (dtype, array) in tensors.items():
+        begin, data = len(data), data + array.tobytes()
+        header[name] = {
+            "dtype": dtype,
+            "shape": list(array.shape),
+            "data_offsets": [begin, len(data)],
+        } | changed.get(name, {})
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % pad)
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def bfloat16(n, scale=0.02, seed=0):
+    values = np.random.default_rng(seed).normal(size=n) * scale
+    return (values.astype("<f4").view("<u4") >> 16).astype("<u2")
+
+
+@pytest.mark.parametrize("level", [1, 5, 9])
+def test_weights_are_coded_by_their_exponents(level):
+    weights = bfloat16(60_000).reshape(200, 300)
+    data = safetensors({"w": ("BF16", weights)}, {"format": "pt"})
+    blob = comes_back(data, level=level)
+    assert holds(blob) == {"bfloat16": 120_000, "other": len(data) - 120_000}
+    assert len(blob) < 0.67 * len(data)
+    assert len(blob) < 0.96 * len(packed(data, kind="bytes"))
+
+
+def test_tensors_of_all_types():
+    rng = np.random.default_rng(3)
+    normal = rng.normal(size=2000)
+    tensors = {
+        "f64": ("F64", normal),
+        "f32": ("F32", normal.astype("<f4")),
+        "f16": ("F16", normal.astype("<f2")),
+        "bf16": ("BF16", bfloat16(2000)),
+        "e4m3": ("F8_E4M3", rng.integers(40, 60, 2000, np.uint8)),
+        "e5m2": ("F8_E5M2", rng.integers(40, 60, 2000, np.uint8)),
+        "i64": ("I64", walk(2000).astype("<i8").ravel()),
+        "u16": ("U16", np.arange(2000, dtype="<u2")),
+        "i8": ("I8", rng.integers(-9, 9, 2000, np.int8)),
+        "bool": ("BOOL", rng.integers(0, 2, 2000, np.uint8)),
+        "later": ("F4_OR_SO", rng.integers(0, 2, 77, np.uint8)),
+        "empty": ("F32", np.empty((0, 4), "<f4")),
+        "one": ("F64", np.array(np.pi)),
+    }
+    found = holds(comes_back(safetensors(tensors)))
+    sizes = {"float64": 16008, "float32": 8000, "float16": 4000, "bfloat16": 4000}
+    sizes |= {"float8_e4m3fn": 2000, "float8_e5m2": 2000, "int64": 16000}
+    sizes |= {"uint16": 4000}
+    sizes["float64"] = 16000  # the last is shorter as it is
+    assert {name: found.get(name) for name in sizes} == sizes
+
+
+def test_tensors_begin_anywhere_and_cross_blocks():
+    tensors = {
+        "odd": ("U8", np.arange(3, dtype="u1")),
+        "a": ("F32", np.random.default_rng(1).normal(size=400_001).astype("<f4")),
+        "b": ("BF16", bfloat16(800_000)),
+        "c": ("F64", np.random.default_rng(2).normal(size=90_000)),
+    }
+    for pad in (1, 8):
+        data = safetensors(tensors, {"x": "y"}, pad=pad)
+        blob = comes_back(data, level=1)
+        assert len(blob) < 0.85 * len(data)
+        with bbans.open(io.BytesIO(blob)) as part:
+            assert part[1_999_000:2_200_001] == data[1_999_000:2_200_001]
+
+
+def test_small_tensors_of_one_type_share_their_tables():
+    one = {"w": ("BF16", bfloat16(20_000))}
+    many = {f"w{i}": ("BF16", bfloat16(200, seed=i)) for i in range(100)}
+    sizes = [len(packed(safetensors(t))) for t in (one, many)]
+    assert sizes[1] < 1.15 * sizes[0]
+
+
+def test_a_long_header():
+    tensors = {f"layer.{i}.weight": ("F16", np.ones(2, "<f2")) for i in range(6000)}
+    data = safetensors(tensors)
+    assert int.from_bytes(data[:8], "little") > 1 << 18
+    assert holds(comes_back(data))["float16"] == 24_000
+    cut = comes_back(data[: 1 << 18])
+    assert "holds" not in describe(io.BytesIO(cut))
+
+
+HEADERS = [
+    b"",
+    b"{}",
+    b"[]",
+    b"{",
+    b'{"a": 3}',
+    b'{"a": {}}',
+    b'{"a": {"dtype": "F32", "shape": [4], "data_offsets": [0]}}',
+    b'{"a": {"dtype": "F32", "shape": [4], "data_offsets": [16, 0]}}',
+    b'{"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 15]}}',
+    b'{"a": {"dtype": "F32", "shape": [4.0], "data_offsets": [0, 16]}}',
+    b'{"a": {"dtype": "F32", "shape": [true], "data_offsets": [0, 4]}}',
+    b'{"a": {"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}}',
+    b'{"a": {"dtype": "F32", "shape": 4, "data_offsets": [0, 16]}}',
+    b'{"a": {"dtype": 7, "shape": [4], "data_offsets": [0, 16.0]}}',
+    b'{"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}, "b": {"dtype": '
+    b'"F32", "shape": [4], "data_offsets": [15, 31]}}',
+    b'{"a": ' + b"[" * 100_000,
+    b'{"a": {"dtype": "F32", "shape": [' + b"9" * 5000 + b'], "data_offsets": [0, 4]}}',
+    b'{"a": {"dtype": "F32", "shape": [' + b"9," * 50_000 + b'9], "data_offsets": []}}',
+    b'{"\xff": 1}',
+]
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=range(len(HEADERS)))
+def test_headers_that_are_none_are_bytes(header):
+    data = len(header).to_bytes(8, "little") + header + bytes(range(64))
+    assert holds(comes_back(data)) == {}
+    with pytest.raises(SymbolError, match="no safetensors file"):
+        packed(data, kind="safetensors")
+
+
+def test_tensors_that_the_file_lacks():
+    tensors = {"a": ("BF16", bfloat16(5000)), "b": ("F32", np.ones(100, "<f4"))}
+    whole = safetensors(tensors)
+    for n in (len(whole) - 1, len(whole) - 401, 2000, 200, 9, 8, 1):
+        comes_back(whole[:n])
+    far = {"data_offsets": [1 << 60, (1 << 60) + 400]}
+    comes_back(safetensors(tensors, b=far))
+
+
+@given(st.data())
+def test_damaged_headers_come_back(data):
+    tensors = {"a": ("BF16", bfloat16(40)), "b": ("F32", np.ones(10, "<f4"))}
+    file = bytearray(safetensors(tensors))
+    for _ in range(data.draw(st.integers(1, 3))):
+        file[data.draw(st.integers(0, len(file) - 1))] = data.draw(st.integers(0, 255))
+    comes_back(bytes(file), level=1)

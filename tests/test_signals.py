@@ -187,9 +187,9 @@ def test_damage_that_checksums_do_not_see():
     assert taken > 0
 
 
-@pytest.mark.parametrize("bad", [[0.5], "text", b"bytes", [None], [1j]])
-def test_only_integers(bad):
-    with pytest.raises(bbans.SymbolError, match="integers"):
+@pytest.mark.parametrize("bad", ["text", b"bytes", [None], [1j]])
+def test_only_numbers(bad):
+    with pytest.raises(bbans.SymbolError, match=r"of numbers|integers or floats"):
         bbans.compress(bad, SignalCoder())
     with pytest.raises(bbans.ModelError):
         bbans.compress([1], block_size=0)

@@ -31,14 +31,13 @@ from bbans.cli.streams import (
 )
 from bbans.errors import ModelError
 from bbans.files.hint import looks_like
-from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder
+from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder, head_left
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
     LEVEL_MAX,
     ByteCoder,
     Coder,
     ModelCoder,
-    SignalCoder,
 )
 from bbans.formats.container import BLOCK_BYTES_MAX
 from bbans.formats.grid_coder import GridCoder
@@ -151,8 +150,6 @@ def run(options: argparse.Namespace) -> None:
     coder: Coder | None = None
     if options.axes is not None:
         coder = GridCoder(options.axes, options.level)
-    elif options.type is not None and options.shape is None:
-        coder = SignalCoder(options.level)
     if options.kind is not None and (options.type or options.model) is not None:
         options.wrong_usage("--as is for files without --type and -m")
     if options.model is None:
@@ -179,6 +176,7 @@ def run(options: argparse.Namespace) -> None:
             return
         if coder is None and options.type is None:
             head = read_full(source, HEAD_BYTES)
+            head += read_full(source, head_left(head))
             coder = file_coder(head, options.kind or "auto", options.level)
             source = cast(BinaryIO, Resumed(head, source))
             if isinstance(coder, ByteCoder) and not (options.kind or options.quiet):

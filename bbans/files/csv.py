@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ class Lines:
     delimiter : bytes
         What stands between cells; empty: lines are cells.
     """
+
+    tries_bytes: ClassVar[bool] = True
 
     delimiter: bytes
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 from bbans.errors import ModelError, SymbolError
 from bbans.files.csv import csv_layout
 from bbans.files.npy import npy_layout
+from bbans.files.safetensors import header_bytes, safetensors_layout
 from bbans.files.wav import wav_layout
 from bbans.formats.coders import LEVEL_DEFAULT, ByteCoder, Coder, PieceCoder
 from bbans.formats.pieces import Layout
 
-__all__ = ["HEAD_BYTES", "KINDS", "file_coder"]
+__all__ = ["HEAD_BYTES", "KINDS", "file_coder", "head_left"]
 
 #: What a file may be said to be.
-KINDS = ("auto", "bytes", "npy", "wav", "csv")
+KINDS = ("auto", "bytes", "npy", "wav", "safetensors", "csv")
 #: Bytes at the start of a file by which its kind is known.
 HEAD_BYTES = 1 << 18
+
+
+def head_left(head: bytes) -> int:
+    """How many bytes more tell what a file is that starts with these."""
+    return max(header_bytes(head) - len(head), 0)
 
 
 def file_coder(head: bytes, kind: str = "auto", level: int = LEVEL_DEFAULT) -> Coder:
@@ -23,8 +29,8 @@ def file_coder(head: bytes, kind: str = "auto", level: int = LEVEL_DEFAULT) -> C
     Parameters
     ----------
     head : bytes
-        Its first `HEAD_BYTES`, or all.
-    kind : {"auto", "bytes", "npy", "wav", "csv"}
+        Its first `HEAD_BYTES` and what `head_left` says, or all.
+    kind : {"auto", "bytes", "npy", "wav", "safetensors", "csv"}
         What it is; "auto": its first bytes tell.
     level : int
 
@@ -42,6 +48,8 @@ def file_coder(head: bytes, kind: str = "auto", level: int = LEVEL_DEFAULT) -> C
         layout = npy_layout(head)
     if layout is None and kind in ("auto", "wav"):
         layout = wav_layout(head)
+    if layout is None and kind in ("auto", "safetensors"):
+        layout = safetensors_layout(head)
     if layout is None and kind in ("auto", "csv"):
         layout = csv_layout(head, wanted=kind == "csv")
     if layout is not None:

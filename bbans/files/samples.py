@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,8 @@ class Samples:
     planar : bool
         Channels lie one behind the other: the rest of the file must fit into a block.
     """
+
+    tries_bytes: ClassVar[bool] = True
 
     start: int
     stop: int

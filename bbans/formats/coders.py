@@ -456,8 +456,11 @@ class PieceCoder(Coder):
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
         data = self.encode(steps, start)
-        if data is not None and 4 * len(data) < steps.nbytes:
-            return self.method, data  # each piece is bytes where these are shorter
+        if data is not None and self.layout is not None:
+            if not self.layout.tries_bytes and len(data) <= steps.nbytes:
+                return self.method, data
+            if 4 * len(data) < steps.nbytes:
+                return self.method, data  # pieces are bytes where these are shorter
         ways = [] if data is None else [(self.method, data)]
         return _shortest([*ways, *self._without(steps)])
 

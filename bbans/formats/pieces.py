@@ -6,7 +6,7 @@ docs/format.md, Pieces, byte by byte.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,9 @@ class Run(NamedTuple):
 
 class Layout(Protocol):
     """What a file holds, and where."""
+
+    tries_bytes: ClassVar[bool]
+    """Whether blocks may be shorter as bytes than piece by piece."""
 
     @property
     def block_bytes(self) -> int:
