@@ -686,7 +686,7 @@ static void test_floats(void)
 
 /* A piece, with a signal or floats; returns where it ends. */
 static uint8_t *put_piece(uint8_t *at, int code, size_t n, const void *data,
-                          uint8_t *head, size_t n_head)
+                          const uint8_t *head, size_t n_head)
 {
     const int element = code & 63;
     static uint64_t work[1 << 17];
@@ -705,7 +705,8 @@ static uint8_t *put_piece(uint8_t *at, int code, size_t n, const void *data,
     *at++ = (uint8_t)code;
     at += bbans_put_uvarint(at, n);
     at += bbans_put_uvarint(at, n_head + size);
-    memcpy(at, head, n_head);
+    if (n_head > 0)
+        memcpy(at, head, n_head);
     memcpy(at + n_head, block, size);
     return at + n_head + size;
 }
