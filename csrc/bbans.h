@@ -351,7 +351,7 @@ BBANS_API size_t bbans_element_bytes(int element);
  * `columns` pixels of `bands` values each; every `rows` rows are a frame, the
  * last of which may have fewer.  A plane is one band of one frame. */
 typedef struct {
-    size_t rows, columns, bands;
+    size_t rows, columns, bands; /* 1 at least; rows may be more than there are */
     size_t period; /* 0; or p > 1: the frame p before helps to predict too, as
                       where p bands come as frames                           */
 } bbans_grid;

@@ -19,7 +19,8 @@ size_t bbans_grid_values_bytes(uint64_t n)
 
     return (size_t)(bbans_aligned(8 * n) +
                     bands * (sizeof(bbans_grid_band) + sizeof(size_t)) +
-                    bbans_grid_models(n) * sizeof(bbans_grid_model) +
+                    bbans_grid_models(n) *
+                        (sizeof(bbans_grid_model) + sizeof(bbans_grid_expert)) +
                     bbans_aligned(
                         bbans_grid_row_bytes(at_most(n, BBANS_GRID_COLUMNS))) +
                     64);
@@ -40,7 +41,9 @@ void bbans_grid_lay_out(bbans_grid_values *g, bbans_grid_rows *rows,
     memset(g->band, 0, g->bands * sizeof *g->band);
     g->model = (bbans_grid_model *)(void *)rest;
     rest += (size_t)bbans_grid_models(n) * sizeof *g->model;
-    g->models = 0;
+    g->expert = (bbans_grid_expert *)(void *)rest;
+    rest += (size_t)bbans_grid_models(n) * sizeof *g->expert;
+    g->models = g->experts = 0;
     g->order = (size_t *)(void *)rest;
     rest += bbans_aligned(g->bands * sizeof *g->order);
     bbans_grid_rows_init(rows, g, rest);
@@ -50,7 +53,8 @@ void bbans_grid_lay_out(bbans_grid_values *g, bbans_grid_rows *rows,
 /* Errors of 31 bits; and a mean to begin with. */
 void bbans_grid_band_begin(bbans_grid_band *b)
 {
-    const int bits = bbans_bit_length(bbans_range_width(&b->transform.range));
+    const uint32_t width = bbans_range_width(&b->transform.range);
+    const int bits = width > 0 ? bbans_bit_length(width) : 0;
 
     b->down = bits > 22 ? (unsigned)bits - 22 : 0;
     b->mean = (uint64_t)(bits < 6 ? 1 << 7 : (int64_t)1 << (bits + 3)) << 7 >>
@@ -87,21 +91,16 @@ static int take_grid(bbans_grid_values *g, bbans_signal_source *s, size_t n)
     const uint64_t columns = bbans_source_number(s);
     const uint64_t bands = bbans_source_number(s);
     const uint64_t rows = bbans_source_number(s);
-    const uint64_t period = bbans_source_number(s);
 
     if (columns < 1 || columns > at_most(n, BBANS_GRID_COLUMNS) || bands < 1 ||
         bands > at_most(n / columns, BBANS_GRID_BANDS) ||
-        n % (columns * bands) != 0 || rows < 1 || rows > BBANS_BLOCK_MAX ||
-        period == 1 || period > BBANS_BLOCK_MAX)
+        n % (columns * bands) != 0 || rows < 1)
         return 0;
     g->columns = (size_t)columns;
     g->bands = (size_t)bands;
-    g->rows = (size_t)rows;
-    g->period = (size_t)period;
     g->pixels = n / (size_t)bands;
     g->all_rows = g->pixels / (size_t)columns;
-    if (g->rows > g->all_rows)
-        g->rows = g->all_rows;
+    g->rows = (size_t)at_most(rows, g->all_rows);
     return 1;
 }
 

@@ -257,7 +257,6 @@ bbans_status bbans_grid_compress(int element, const bbans_grid *grid,
     bbans_sink_number(&e.sink, e.g.columns);
     bbans_sink_number(&e.sink, e.g.bands);
     bbans_sink_number(&e.sink, e.g.rows);
-    bbans_sink_number(&e.sink, e.g.period);
     put_order(&e);
     put_bands(&e);
     bbans_grid_encode_values(&e.g, &e.sink, &e.rows, level, e.coder);

@@ -27,19 +27,22 @@ typedef struct {
     bbans_grid_rows *rows;
     size_t band;
     unsigned down; /* values are halved so often */
-    int64_t sum[SIZE * SIZE];
-    int64_t pixels; /* that were sampled */
+    int64_t sums[BBANS_GRID_EXPERTS][SIZE * SIZE];
+    int64_t *sum;   /* those in work */
+    int64_t pixels; /* that were sampled, for each expert */
+    uint64_t scale; /* the mean error */
     factor factor;
     const int32_t *tap[SIZE]; /* in the row in work; the last is the target */
-    int32_t *value, *weighted, *weight; /* [TAPS + 1][columns], [columns] .. */
+    int32_t *value, *weighted, *weight; /* [TAPS + 2][columns], [columns] .. */
     int64_t *residual;                  /* [columns] */
+    uint64_t *energy, *other;           /* [columns], of errors around */
+    uint8_t *expert;                    /* [columns]: which one is nearest */
 } fit;
 
 size_t bbans_grid_fit_bytes(uint64_t columns)
 {
     return (size_t)bbans_aligned(sizeof(fit)) +
-           (size_t)bbans_aligned(4 * (TAPS + 3) * columns) +
-           (size_t)(8 * columns);
+           (size_t)bbans_aligned((8 * 3 + 4 * (TAPS + 4) + 1) * columns);
 }
 
 /* ---- Sums of products ------------------------------------------------------
@@ -95,70 +98,103 @@ static void begin_row(fit *f, size_t frame, size_t row,
     set_taps(f, m);
 }
 
-static void add_row(fit *f, size_t n, int weigh)
+/* The pixels of one expert to its sums. */
+static void add_row(fit *f, size_t n, size_t expert)
 {
     const size_t columns = f->grid->columns;
-    size_t i, j, x;
+    int64_t *sum = f->sums[expert];
+    size_t i, j, x, used = 0;
 
-    for (i = 1; i <= n; i++)
+    for (x = 0; x < columns; x++)
+        if (f->expert[x] == expert) {
+            f->value[used] = 1;
+            f->weighted[used++] = f->weight[x];
+        }
+    if (used == 0)
+        return;
+    for (i = 1; i <= n; i++) {
+        int32_t *to = f->value + i * columns;
+
         for (x = 0; x < columns; x++)
-            f->value[i * columns + x] =
-                (int32_t)bbans_floor_shift(f->tap[i][x], f->down);
-    for (x = 0; x < columns; x++) {
-        f->value[x] = 1;
-        if (!weigh)
-            f->weight[x] = 1;
+            if (f->expert[x] == expert)
+                *to++ = (int32_t)bbans_floor_shift(f->tap[i][x], f->down);
     }
     for (i = 0; i <= n; i++) {
         const int32_t *a = f->value + i * columns;
+        int32_t *w = f->value + (n + 1) * columns;
 
-        for (x = 0; x < columns; x++)
-            f->weighted[x] = a[x] * f->weight[x];
+        for (x = 0; x < used; x++)
+            w[x] = a[x] * f->weighted[x];
         for (j = i; j <= n; j++) {
             const int32_t *b = f->value + j * columns;
-            int64_t s = 0;
 
-            for (x = 0; x < columns; x++)
-                s += (int64_t)f->weighted[x] * b[x];
-            f->sum[i * SIZE + j] += s;
+            sum[i * SIZE + j] += bbans_kernel.predict->dot(w, b, used);
         }
     }
-    f->pixels += (int64_t)columns;
 }
 
-/* What a model leaves of the row. */
-static void set_residuals(fit *f, const bbans_grid_model *m)
+/* What an expert leaves of the row. */
+static void set_residuals(fit *f, const bbans_grid_model *m,
+                          const bbans_grid_expert *e, int64_t *residual)
 {
     const size_t columns = f->grid->columns, n = count(m);
+    const unsigned shift = m->shift - BBANS_SIGNAL_MU_BITS;
     size_t i, x;
 
     for (x = 0; x < columns; x++)
-        f->residual[x] =
-            m->constant * ((int64_t)1 << (m->shift - BBANS_SIGNAL_MU_BITS));
+        residual[x] = e->constant * ((int64_t)1 << shift);
     for (i = 1; i < n; i++)
-        for (x = 0; x < columns; x++)
-            f->residual[x] += (int64_t)m->coefficient[i - 1] * f->tap[i][x];
+        if (e->coefficient[i - 1] != 0)
+            bbans_kernel.predict->fir(e->coefficient + i - 1, 1, f->tap[i],
+                                      columns, residual);
     for (x = 0; x < columns; x++)
-        f->residual[x] =
-            (int64_t)f->tap[n][x] * 256 -
-            bbans_floor_shift(f->residual[x], m->shift - BBANS_SIGNAL_MU_BITS);
+        residual[x] =
+            (int64_t)f->tap[n][x] * 256 - bbans_floor_shift(residual[x], shift);
 }
 
-/* Near the inverses of energies around, 2^WEIGHT_BITS at most. */
-static void set_weights(fit *f, uint64_t floor)
+/* The mean of |residual| around each pixel, 1 at least. */
+static void smooth(const fit *f, const int64_t *residual, uint64_t *energy)
 {
     const size_t columns = f->grid->columns;
-    size_t x, i;
+    uint64_t sum = 0;
+    size_t x, first = 0, end = 0;
 
     for (x = 0; x < columns; x++) {
-        const size_t first = x < 3 ? 0 : x - 3;
-        const size_t end = x + 4 < columns ? x + 4 : columns;
-        uint64_t sum = 0, ratio;
+        while (end < columns && end < x + 4)
+            sum += bbans_size_of(residual[end++]);
+        while (first + 3 < x)
+            sum -= bbans_size_of(residual[first++]);
+        energy[x] = sum / (end - first) + 1;
+    }
+}
 
-        for (i = first; i < end; i++)
-            sum += bbans_size_of(f->residual[i]);
-        sum = sum / (end - first) + 1;
-        ratio = 8 * sum / (floor + 1) + 1; /* 8: as most are */
+/* The nearest expert for each pixel. */
+static void set_experts(fit *f, const bbans_grid_model *m)
+{
+    const size_t columns = f->grid->columns;
+    size_t k, x;
+
+    memset(f->expert, 0, columns);
+    for (k = 0; k < m->experts; k++) {
+        set_residuals(f, m, f->grid->expert + m->first + k, f->residual);
+        smooth(f, f->residual, k == 0 ? f->energy : f->other);
+        for (x = 0; k > 0 && x < columns; x++)
+            if (f->other[x] < f->energy[x]) {
+                f->energy[x] = f->other[x];
+                f->expert[x] = (uint8_t)k;
+            }
+    }
+}
+
+/* Near the inverses of energies, 2^WEIGHT_BITS at most. */
+static void set_weights(fit *f)
+{
+    size_t x;
+
+    for (x = 0; x < f->grid->columns; x++) {
+        uint64_t ratio = 8 * f->energy[x] / (f->scale + 1) + 1;
+
+        ratio = ratio > 1024 ? 1024 : ratio;
         ratio = ratio * ratio / 8;
         f->weight[x] = (int32_t)(ratio >= 512 ? 1
                                  : ratio < 8  ? 1 << WEIGHT_BITS
@@ -245,7 +281,7 @@ static int precision_of(const fit *f, size_t i, int64_t left, int64_t pixels)
 
 /* From the last tap to the first, each rounded and the ones before it solved
  * for what it is; returns 0 if one is out of bounds. */
-static int solve(const fit *f, bbans_grid_model *m)
+static int solve(const fit *f, const bbans_grid_model *m, bbans_grid_expert *e)
 {
     const factor *c = &f->factor;
     int64_t solution[SIZE];
@@ -279,9 +315,9 @@ static int solve(const fit *f, bbans_grid_model *m)
         if (bbans_size_of(solution[i]) >> BBANS_ONE_BITS != 0)
             return 0;
         if (c->index[i] == 0)
-            m->constant = q;
+            e->constant = q;
         else
-            m->coefficient[c->index[i] - 1] = (int32_t)q;
+            e->coefficient[c->index[i] - 1] = (int32_t)q;
     }
     return 1;
 }
@@ -373,12 +409,10 @@ static void choose(fit *f, bbans_grid_model *m, int64_t pixels)
         }
 }
 
-/* The sums have the model's taps; returns half the logarithm, as cost_of. */
-static int64_t solve_model(fit *f, bbans_grid_model *m, int64_t pixels)
+static void index_taps(fit *f, const bbans_grid_model *m)
 {
     factor *c = &f->factor;
     const size_t n = count(m);
-    int64_t left, sum = 0, used = 0;
     size_t i;
 
     c->n = 0;
@@ -388,99 +422,165 @@ static int64_t solve_model(fit *f, bbans_grid_model *m, int64_t pixels)
     for (i = 1; i <= m->own; i++)
         c->index[c->n++] = i;
     c->index[c->n] = n;
+}
+
+/* An expert from its sums. */
+static void solve_expert(fit *f, bbans_grid_model *m, size_t expert,
+                         int64_t pixels)
+{
+    bbans_grid_expert *e = f->grid->expert + m->first + expert;
+    const size_t n = count(m);
+    int64_t left, sum = 0, used = 0;
+    size_t i;
+
+    f->sum = f->sums[expert];
+    index_taps(f, m);
     factorise(f);
-    left = c->left[n] > BBANS_ONE >> 50 ? c->left[n] : BBANS_ONE >> 50;
-    for (i = 1; i < n; i++)
-        if (c->turn[i] >= 0) {
-            sum += precision_of(f, i, left, pixels);
-            used++;
-        }
-    sum = used > 0 ? sum / used + 1 : 10;
-    m->shift = (unsigned)(sum < 10 ? 10 : sum > 18 ? 18 : sum);
-    memset(m->coefficient, 0, sizeof m->coefficient);
-    for (;; m->shift--) {
-        if (solve(f, m))
-            break;
-        if (m->shift == BBANS_GRID_SHIFT_MIN) {
-            memset(m->coefficient, 0, sizeof m->coefficient);
-            m->constant = 0;
-            if (m->own > 0)
-                m->coefficient[0] = 1 << BBANS_GRID_SHIFT_MIN;
-            break;
-        }
+    if (expert == 0) {
+        left = f->factor.left[n] > BBANS_ONE >> 50 ? f->factor.left[n]
+                                                   : BBANS_ONE >> 50;
+        for (i = 1; i < n; i++)
+            if (f->factor.turn[i] >= 0) {
+                sum += precision_of(f, i, left, pixels);
+                used++;
+            }
+        sum = used > 0 ? sum / used + 1 : 10;
+        m->shift = (unsigned)(sum < 10 ? 10 : sum > 16 ? 16 : sum);
     }
-    return cost_of(f, n, pixels);
+    memset(e, 0, sizeof *e);
+    if (!solve(f, m, e)) {
+        memset(e, 0, sizeof *e);
+        if (m->own > 0)
+            e->coefficient[0] = 1 << m->shift;
+    }
 }
 
 /* ---- Models of a band ------------------------------------------------------
  */
 
-/* Sums of rows first .. end - 1 of all, so many of them. */
-static void sample(fit *f, const bbans_grid_model *m, size_t first, size_t end,
-                   size_t pixels, const bbans_grid_model *weigh)
+enum { PLAIN, NEAREST, BY_ENERGY };
+
+#define LOGS 256
+
+static unsigned log_of(uint64_t v) /* 4 log2 */
 {
-    const bbans_grid_values *g = f->grid;
-    const size_t want = pixels / g->columns + 1;
-    const size_t step = (end - first) / want + 1;
-    const size_t n = count(m);
-    uint64_t floor = 0;
-    size_t y, x;
-    int pass;
+    const unsigned bits = bbans_bits_of(v);
 
-    f->pixels = 0;
-    memset(f->sum, 0, sizeof f->sum);
-    for (pass = weigh == NULL; pass < 2; pass++) {
-        uint64_t seen = 0;
+    return 4 * bits + (bits > 2 ? (unsigned)(v >> (bits - 3) & 3) : 0);
+}
 
-        for (y = first + (step - 1) / 2; y < end; y += step) {
-            begin_row(f, y / g->rows, y % g->rows, m);
-            if (weigh != NULL) {
-                set_taps(f, weigh);
-                set_residuals(f, weigh);
-                set_taps(f, m);
-                if (pass == 0) {
-                    for (x = 0; x < g->columns; x++)
-                        floor += bbans_size_of(f->residual[x]);
-                    seen += g->columns;
-                    continue;
-                }
-                set_weights(f, floor);
-            }
-            add_row(f, n, weigh != NULL);
-        }
-        if (pass == 0)
-            floor = seen > 0 ? floor / seen : 0;
+/* As many pixels for each expert, by their logarithms. */
+static void set_ranks(const uint32_t *seen, uint64_t pixels, unsigned experts,
+                      uint32_t *rank)
+{
+    uint64_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < LOGS; i++) {
+        rank[i] = (uint32_t)((sum + seen[i] / 2) * experts / (pixels + 1));
+        sum += seen[i];
     }
 }
 
-/* A band's last model, from `row` to `end`, with the references given. */
-static int64_t fit_model(fit *f, bbans_grid_model *m, size_t row, size_t end,
-                         int level)
+/* Sums of rows first .. end - 1 of all, of about so many pixels: alike; or of
+ * each expert where it is nearest, or by how large errors of the first are,
+ * with weights. */
+static void sample(fit *f, const bbans_grid_model *m, size_t first, size_t end,
+                   size_t pixels, int way)
 {
     const bbans_grid_values *g = f->grid;
-    const size_t most = level < 4   ? (size_t)1 << 15
-                        : level < 7 ? (size_t)1 << 17
-                                    : (size_t)1 << 19;
-    const int64_t pixels = (int64_t)((end - row) * g->columns);
-    unsigned i;
-    int64_t cost;
+    const size_t want = pixels / g->columns + 1;
+    const size_t step = (end - first - 1) / want + 1;
+    const size_t n = count(m);
+    uint32_t seen[LOGS] = {0}, rank[LOGS];
+    uint64_t sum = 0, pixel = 0;
+    size_t y, x, k;
+    int pass;
+
+    memset(f->sums, 0, m->experts * sizeof *f->sums);
+    for (pass = way == BY_ENERGY ? 0 : 1; pass < 2; pass++) {
+        if (pass == 1)
+            set_ranks(seen, pixel, m->experts, rank);
+        for (y = first + (step - 1) / 2; y < end; y += step) {
+            begin_row(f, y / g->rows, y % g->rows, m);
+            if (way == PLAIN) {
+                memset(f->expert, 0, g->columns);
+                for (x = 0; x < g->columns; x++)
+                    f->weight[x] = 1;
+            } else {
+                bbans_grid_model one = *m;
+
+                if (way == BY_ENERGY)
+                    one.experts = 1;
+                set_experts(f, &one);
+                for (x = 0; x < g->columns; x++)
+                    sum += f->energy[x];
+                pixel += g->columns;
+                if (pass == 0) {
+                    for (x = 0; x < g->columns; x++)
+                        seen[log_of(f->energy[x])]++;
+                    continue;
+                }
+                if (way == BY_ENERGY)
+                    for (x = 0; x < g->columns; x++)
+                        f->expert[x] = (uint8_t)rank[log_of(f->energy[x])];
+                set_weights(f);
+            }
+            for (k = 0; k < m->experts; k++)
+                add_row(f, n, k);
+        }
+    }
+    if (way != PLAIN)
+        f->scale = sum / (pixel + 1);
+}
+
+/* A band's last model, from `row` to `end`, with the references given. */
+static void fit_model(fit *f, bbans_grid_model *m, size_t row, size_t end,
+                      int level)
+{
+    bbans_grid_values *g = f->grid;
+    const size_t pixels = (end - row) * g->columns;
+    const size_t share = level < 7 ? pixels / 4 : pixels;
+    const size_t limit = (size_t)1 << (level < 4 ? 15 : level < 7 ? 16 : 18);
+    const size_t most = share < limit ? share : limit;
+    unsigned i, k, experts;
 
     m->row = row;
+    m->first = g->experts;
+    m->experts = 1;
     m->own = level < 4 ? 6 : level < 7 ? 12 : 18;
     for (i = 0; i < m->refs; i++)
         m->round[i] = level < 4 ? 5 : level < 7 ? 9 : 13;
-    m->share = m->refs > 0 ? 6 : 0;
-    sample(f, m, row, end, most / 4, NULL);
-    choose(f, m, pixels);
-    sample(f, m, row, end, most, NULL);
-    cost = solve_model(f, m, pixels);
-    if (level >= 4) {
-        bbans_grid_model before = *m;
-
-        sample(f, m, row, end, most, &before);
-        (void)solve_model(f, m, pixels);
+    m->share = m->refs > 0 ? 4 : 0;
+    sample(f, m, row, end, most / 2, PLAIN);
+    f->sum = f->sums[0];
+    choose(f, m, (int64_t)pixels);
+    sample(f, m, row, end, most, PLAIN);
+    solve_expert(f, m, 0, (int64_t)pixels);
+    if (level < 4)
+        return;
+    sample(f, m, row, end, most, NEAREST); /* for its scale */
+    sample(f, m, row, end, most, NEAREST);
+    solve_expert(f, m, 0, (int64_t)pixels);
+    experts = level < 7 ? 4 : 8;
+    if (experts > 1 + pixels / 4096)
+        experts = 1 + (unsigned)(pixels / 4096);
+    if (experts > bbans_grid_experts(g->columns))
+        experts = bbans_grid_experts(g->columns);
+    if (experts > bbans_grid_models((uint64_t)g->pixels * g->bands) -
+                      2 * (g->bands - f->band) - g->experts - 1)
+        experts = 1;
+    if (experts == 1)
+        return;
+    m->experts = experts;
+    sample(f, m, row, end, most, BY_ENERGY);
+    for (k = 0; k < experts; k++)
+        solve_expert(f, m, k, (int64_t)pixels);
+    for (i = 0; i < (level < 7 ? 3 : 6); i++) {
+        sample(f, m, row, end, most, NEAREST);
+        for (k = 0; k < experts; k++)
+            solve_expert(f, m, k, (int64_t)pixels);
     }
-    return cost;
 }
 
 static void add_ref(bbans_grid_model *m, size_t frames, size_t bands)
@@ -506,9 +606,12 @@ void bbans_grid_fit(bbans_grid_values *grid, size_t band, int level,
     f->rows = rows;
     f->band = band;
     f->residual = (int64_t *)(void *)rest;
-    f->value = (int32_t *)(void *)(rest + 8 * grid->columns);
-    f->weighted = f->value + (TAPS + 1) * grid->columns;
+    f->energy = (uint64_t *)(void *)(f->residual + grid->columns);
+    f->other = f->energy + grid->columns;
+    f->value = (int32_t *)(void *)(f->other + grid->columns);
+    f->weighted = f->value + (TAPS + 2) * grid->columns;
     f->weight = f->weighted + grid->columns;
+    f->expert = (uint8_t *)(f->weight + grid->columns);
     for (i = 0; i <= band; i++) {
         const uint32_t width =
             bbans_range_width(&grid->band[i].transform.range);
@@ -520,25 +623,33 @@ void bbans_grid_fit(bbans_grid_values *grid, size_t band, int level,
                   : 0;
     b->first = grid->models;
     b->models = 1;
-    memset(m, 0, sizeof *m);
-    m->shift = BBANS_GRID_SHIFT_MIN;
-    if (grid->all_rows > grid->rows) {
+    memset(m, 0, 2 * sizeof *m);
+    m[0].shift = m[1].shift = BBANS_GRID_SHIFT_MIN;
+    if (grid->all_rows > grid->rows &&
+        bbans_grid_models((uint64_t)grid->pixels * grid->bands) -
+                2 * (grid->bands - band) - grid->models >
+            0) {
         bbans_grid_model *next = m + 1;
 
-        memset(next, 0, sizeof *next);
-        next->shift = BBANS_GRID_SHIFT_MIN;
         next->row = grid->rows;
         add_ref(next, 1, 0);
         for (i = 1; i <= 2 && i <= band; i++)
             add_ref(next, 0, i);
-        if (direct || (fit_model(f, next, grid->rows, grid->all_rows, level),
-                       next->refs > 0 && next->ref[0].frames > 0))
+        if (direct)
             first = grid->rows;
+        else
+            fit_model(f, next, grid->rows, grid->all_rows, level);
+        if (next->refs > 0 && next->ref[0].frames > 0) {
+            first = grid->rows;
+            grid->experts += next->experts;
+        }
     }
     for (i = 1; i <= 2 && i <= band; i++)
         add_ref(m, 0, i);
-    if (!direct)
+    if (!direct) {
         fit_model(f, m, 0, first > 0 ? first : grid->all_rows, level);
+        grid->experts += m->experts;
+    }
     if (first > 0)
         b->models = 2;
     grid->models += b->models;

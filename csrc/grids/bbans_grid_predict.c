@@ -29,17 +29,24 @@ void bbans_grid_rows_init(bbans_grid_rows *r, const bbans_grid_values *grid,
                           void *memory)
 {
     const size_t width = grid->columns + 2 * MARGIN;
+    const unsigned experts = bbans_grid_experts(grid->columns);
     uint8_t *rest = (uint8_t *)memory;
     size_t i, k;
 
     memset(r, 0, sizeof *r);
+    memset(memory, 0, (size_t)bbans_grid_row_bytes(grid->columns));
     r->grid = grid;
-    r->sum = (int64_t *)(void *)rest;
-    r->above = (uint64_t *)(void *)(r->sum + width);
+    r->above = (uint64_t *)(void *)rest;
     r->beside = r->above + width;
     rest = (uint8_t *)(r->beside + width);
-    memset(rest, 0,
-           (size_t)bbans_grid_row_bytes(grid->columns) - 3 * 8 * width);
+    for (i = 0; i < experts; i++) {
+        r->expert[i].sum = (int64_t *)(void *)rest;
+        r->expert[i].above = (uint64_t *)(void *)(r->expert[i].sum + width);
+        rest = (uint8_t *)(r->expert[i].above + width);
+    }
+    for (i = 0; i < experts; i++)
+        for (k = 0; k < 3; k++)
+            r->expert[i].error[k] = cut(&rest, grid->columns);
     for (k = 0; k <= BBANS_GRID_ABOVE; k++)
         r->own[k] = cut(&rest, grid->columns);
     for (k = 0; k < 3; k++)
@@ -109,6 +116,10 @@ void bbans_grid_rows_begin(bbans_grid_rows *r, size_t row,
     const size_t at = r->band * g->pixels + (r->first + row) * columns;
     size_t i, k;
 
+    /* Experts begin with nothing to say which of them is right. */
+    for (i = 0; (row == 0 || model != r->model) && i < model->experts; i++)
+        for (k = 0; k < 3; k++)
+            fill_with(r->expert[i].error[k], 0, columns);
     r->row = row;
     r->model = model;
     for (k = 1; k <= BBANS_GRID_ABOVE; k++) {
@@ -130,9 +141,11 @@ void bbans_grid_rows_begin(bbans_grid_rows *r, size_t row,
                 : 0;
         const uint64_t mean = g->band[r->band].mean >> 7;
 
-        fill_with(r->own[0], first, 0);
-        fill_with(r->error[0], (int32_t)(mean < INT32_MAX ? mean : INT32_MAX),
-                  0);
+        for (k = 0; k <= BBANS_GRID_ABOVE; k++)
+            fill_with(r->own[k], first, 0);
+        for (k = 0; k < 3; k++)
+            fill_with(r->error[k],
+                      (int32_t)(mean < INT32_MAX ? mean : INT32_MAX), 0);
     }
     for (i = 0; i < model->refs; i++) {
         const size_t band = r->band - model->ref[i].bands;
@@ -154,11 +167,10 @@ void bbans_grid_rows_begin(bbans_grid_rows *r, size_t row,
 }
 
 /* Of one row of taps that are known before the row. */
-static void add_row(bbans_grid_rows *r, const int32_t *coefficient,
-                    const int32_t *values)
+static void add_row(const bbans_grid_rows *r, const int32_t *coefficient,
+                    const int32_t *values, int64_t *sum)
 {
-    const size_t width = 2 * MARGIN + 1;
-    size_t first = 0, end = width;
+    size_t first = 0, end = 2 * MARGIN + 1;
 
     while (first < end && coefficient[first] == 0)
         first++;
@@ -167,35 +179,35 @@ static void add_row(bbans_grid_rows *r, const int32_t *coefficient,
     if (end > first)
         bbans_kernel.predict->fir(coefficient + first, end - first,
                                   values + first - MARGIN, r->grid->columns,
-                                  r->sum);
+                                  sum);
 }
 
 /* In the first row of a plane those above are as the value before. */
-void bbans_grid_rows_sums(bbans_grid_rows *r)
+static void add_rows(bbans_grid_rows *r, const bbans_grid_expert *e,
+                     int64_t *sum, int64_t *left)
 {
     const bbans_grid_model *m = r->model;
-    const size_t columns = r->grid->columns;
     int32_t c[BBANS_GRID_WINDOW][2 * MARGIN + 1];
-    const int32_t *at = m->coefficient;
+    const int32_t *at = e->coefficient;
     size_t i, k, x;
 
-    for (x = 0; x < columns; x++)
-        r->sum[x] =
-            m->constant * ((int64_t)1 << (m->shift - BBANS_SIGNAL_MU_BITS));
+    for (x = 0; x < r->grid->columns; x++)
+        sum[x] =
+            e->constant * ((int64_t)1 << (m->shift - BBANS_SIGNAL_MU_BITS));
     memset(c, 0, sizeof c);
-    r->left[0] = r->left[1] = r->left[2] = 0;
+    left[0] = left[1] = left[2] = 0;
     for (i = 0; i < m->own; i++) {
         const bbans_grid_place p = bbans_grid_own[i];
 
         if (p.row == 0)
-            r->left[-p.column - 1] += *at++;
+            left[-p.column - 1] += *at++;
         else if (r->row == 0)
-            r->left[0] += *at++;
+            left[0] += *at++;
         else
             c[p.row][p.column + MARGIN] = *at++;
     }
     for (k = 1; k <= BBANS_GRID_ABOVE && r->row > 0; k++)
-        add_row(r, c[k], r->own[k]);
+        add_row(r, c[k], r->own[k], sum);
     for (i = 0; i < m->refs; i++) {
         memset(c, 0, sizeof c);
         for (k = 0; k < m->round[i]; k++) {
@@ -204,7 +216,31 @@ void bbans_grid_rows_sums(bbans_grid_rows *r)
             c[p.row + BBANS_GRID_AROUND][p.column + MARGIN] = *at++;
         }
         for (k = 0; k < BBANS_GRID_WINDOW; k++)
-            add_row(r, c[k], r->ref[i][k]);
+            add_row(r, c[k], r->ref[i][k], sum);
+    }
+}
+
+void bbans_grid_rows_sums(bbans_grid_rows *r)
+{
+    const bbans_grid_model *m = r->model;
+    const size_t columns = r->grid->columns;
+    size_t i, x;
+
+    for (i = 0; i < m->experts; i++) {
+        const int32_t *a = r->expert[i].error[1];
+        const int32_t *b = r->expert[i].error[2];
+
+        add_rows(r, r->grid->expert + m->first + i, r->expert[i].sum,
+                 r->expert[i].left);
+        if (m->experts == 1)
+            break;
+        r->expert[i].error[0][-1] = a[0];
+        r->expert[i].error[0][-2] = a[0];
+        for (x = 0; x < columns; x++, a++, b++)
+            r->expert[i].above[x] = 6 * size_of(a[0]) + 4 * size_of(a[1]) +
+                                    4 * size_of(a[-1]) + 2 * size_of(a[2]) +
+                                    2 * size_of(b[0]) + size_of(b[1]) +
+                                    size_of(b[-1]);
     }
     for (x = 0; x < columns; x++) {
         const int32_t *a = r->error[1] + x, *b = r->error[2] + x;
@@ -225,6 +261,82 @@ void bbans_grid_rows_sums(bbans_grid_rows *r)
         }
 }
 
+/* Errors of experts move up. */
+void bbans_grid_rows_end(bbans_grid_rows *r)
+{
+    const size_t columns = r->grid->columns;
+    size_t i, k;
+
+    for (i = 0; r->model->experts > 1 && i < r->model->experts; i++) {
+        int32_t *last = r->expert[i].error[2];
+
+        for (k = 2; k > 0; k--)
+            r->expert[i].error[k] = r->expert[i].error[k - 1];
+        r->expert[i].error[0] = last;
+        last = r->expert[i].error[1];
+        for (k = 1; k <= 2; k++) {
+            last[-(ptrdiff_t)k] = last[0];
+            last[columns - 1 + k] = last[columns - 1];
+        }
+    }
+}
+
+/* ---- Experts ---------------------------------------------------------------
+ */
+
+/* 2^(16 - i / 32), rounded down. */
+#define LOG_STEPS 32
+#define FLOOR_ERROR 2048 /* of the errors around, 28 times */
+static const uint16_t power[LOG_STEPS] = {
+    65535, 64131, 62757, 61412, 60096, 58809, 57548, 56315, 55108, 53928, 52772,
+    51641, 50535, 49452, 48392, 47355, 46340, 45347, 44376, 43425, 42494, 41584,
+    40693, 39821, 38967, 38132, 37315, 36516, 35733, 34968, 34218, 33485};
+
+/* 32 log2(v), linear in each octave; v >= 32. */
+static inline unsigned log_of(uint64_t v)
+{
+    const unsigned octave = (unsigned)bbans_bit_length(v) - 1;
+
+    return LOG_STEPS * octave + (unsigned)(v >> (octave - 5) & 31);
+}
+
+/* Each counts as the fourth power of its errors' inverse. */
+int64_t bbans_grid_mu(bbans_grid_rows *r, size_t x, int64_t low, int64_t high)
+{
+    const bbans_grid_model *m = r->model;
+    const int32_t *v = r->own[0] + x;
+    unsigned log[BBANS_GRID_EXPERTS], least = UINT32_MAX;
+    int64_t sum = 0, base = 0, weights = 0;
+    size_t i;
+
+    for (i = 0; i < m->experts; i++) {
+        const int64_t *left = r->expert[i].left;
+        const int32_t *e = r->expert[i].error[0] + x;
+        int64_t mu = r->expert[i].sum[x] + left[0] * v[-1] + left[1] * v[-2] +
+                     left[2] * v[-3];
+
+        mu = bbans_floor_shift(mu, m->shift - BBANS_SIGNAL_MU_BITS);
+        mu = mu < low ? low : mu > high ? high : mu;
+        r->expert[i].mu = mu;
+        if (m->experts == 1)
+            return mu;
+        log[i] = log_of(r->expert[i].above[x] + 6 * size_of(e[-1]) +
+                        2 * size_of(e[-2]) + FLOOR_ERROR);
+        least = log[i] < least ? log[i] : least;
+    }
+    base = r->expert[0].mu;
+    for (i = 0; i < m->experts; i++) {
+        const unsigned d = 4 * (log[i] - least);
+        const int64_t weight =
+            d < 16 * LOG_STEPS ? power[d % LOG_STEPS] >> (d / LOG_STEPS) : 0;
+
+        weights += weight;
+        sum += weight * (r->expert[i].mu - base);
+    }
+    sum /= weights;
+    return base + sum;
+}
+
 /* ---- Models ---------------------------------------------------------------
  */
 
@@ -232,6 +344,7 @@ void bbans_grid_rows_sums(bbans_grid_rows *r)
 #define OWN_BITS 5
 #define ROUND_BITS 4
 #define SHIFT_BITS 5
+#define EXPERTS_BITS 3
 #define SHARE_BITS 4
 
 /* What a coefficient may be like. */
@@ -273,13 +386,41 @@ static size_t taps_of(const bbans_grid_model *m)
     return n;
 }
 
+static void take_expert(const bbans_grid_model *m, bbans_grid_expert *e,
+                        bbans_signal_source *s)
+{
+    const size_t n = taps_of(m);
+    habit h = {0};
+    size_t i;
+
+    e->constant = bbans_signed(bbans_unzigzag(bbans_source_number(s)));
+    if (e->constant > (int64_t)1 << 38 || e->constant < -((int64_t)1 << 38)) {
+        s->bad = 1;
+        e->constant = 0;
+    }
+    for (i = 0; i < n; i++) {
+        int64_t a;
+
+        if (i < 4 || i == m->own)
+            h = first_habit(m, i);
+        a = take_signed(s, habit_bits(&h));
+        if (a >> BBANS_GRID_COEFFICIENT_BITS != 0 &&
+            a >> BBANS_GRID_COEFFICIENT_BITS != -1) {
+            s->bad = 1;
+            a = 0;
+        }
+        e->coefficient[i] = (int32_t)a;
+        see(&h, e->coefficient[i]);
+    }
+}
+
 /* Whatever is read, the model can be used. */
-static void take_model(const bbans_grid_values *grid, size_t band,
-                       bbans_grid_model *m, bbans_signal_source *s)
+static void take_model(bbans_grid_values *grid, size_t band,
+                       bbans_grid_model *m, uint64_t left,
+                       bbans_signal_source *s)
 {
     const size_t frame = m->row / grid->rows;
-    habit h = {0};
-    size_t i, n;
+    size_t i;
 
     m->refs = (unsigned)bbans_source_bits(s, 0, REFS_BITS);
     if (m->refs > BBANS_GRID_REFS) {
@@ -317,26 +458,15 @@ static void take_model(const bbans_grid_values *grid, size_t band,
         s->bad = 1;
         m->shift = BBANS_GRID_SHIFT_MIN;
     }
-    m->constant = bbans_signed(bbans_unzigzag(bbans_source_number(s)));
-    if (m->constant > (int64_t)1 << 38 || m->constant < -((int64_t)1 << 38)) {
+    m->experts = 1 + (unsigned)bbans_source_bits(s, 0, EXPERTS_BITS);
+    /* One is left for each band that follows. */
+    if (m->experts > bbans_grid_experts(grid->columns) || m->experts > left) {
         s->bad = 1;
-        m->constant = 0;
+        m->experts = 1;
     }
-    n = taps_of(m);
-    for (i = 0; i < n; i++) {
-        int64_t a;
-
-        if (i < 4 || i == m->own)
-            h = first_habit(m, i);
-        a = take_signed(s, habit_bits(&h));
-        if (a >> BBANS_GRID_COEFFICIENT_BITS != 0 &&
-            a >> BBANS_GRID_COEFFICIENT_BITS != -1) {
-            s->bad = 1;
-            a = 0;
-        }
-        m->coefficient[i] = (int32_t)a;
-        see(&h, m->coefficient[i]);
-    }
+    m->first = grid->experts;
+    for (i = 0; i < m->experts; i++)
+        take_expert(m, grid->expert + grid->experts++, s);
 }
 
 void bbans_grid_models_take(bbans_grid_values *grid, size_t band,
@@ -349,7 +479,8 @@ void bbans_grid_models_take(bbans_grid_values *grid, size_t band,
 
     /* One is left for each band that follows. */
     if (models < 1 ||
-        models > limit - grid->models - (grid->bands - band - 1)) {
+        models > limit - grid->models - (grid->bands - band - 1) ||
+        models > limit - grid->experts - (grid->bands - band - 1)) {
         s->bad = 1;
         models = 1;
     }
@@ -360,14 +491,19 @@ void bbans_grid_models_take(bbans_grid_values *grid, size_t band,
 
         memset(m, 0, sizeof *m);
         m->shift = BBANS_GRID_SHIFT_MIN;
-        if (i > 0)
-            row += 1 + bbans_source_number(s) % BBANS_BLOCK_MAX;
-        if (row >= grid->all_rows) {
-            s->bad = 1;
-            row = grid->all_rows - 1;
+        if (i > 0) {
+            const uint64_t more = bbans_source_number(s);
+
+            if (more >= grid->all_rows - 1 - row)
+                s->bad = 1;
+            else
+                row += 1 + more;
         }
         m->row = (size_t)row;
-        take_model(grid, band, m, s);
+        take_model(grid, band, m,
+                   limit - grid->experts -
+                       (grid->bands - band - 1 + (size_t)(models - 1 - i)),
+                   s);
     }
 }
 
@@ -377,12 +513,27 @@ static void put_signed(bbans_sink *sink, int64_t v, unsigned k)
     bbans_sink_rice(sink, (uint32_t)bbans_zigzag((uint64_t)v), k);
 }
 
+static void put_expert(const bbans_grid_model *m, const bbans_grid_expert *e,
+                       bbans_sink *sink)
+{
+    const size_t n = taps_of(m);
+    habit h = {0};
+    size_t i;
+
+    bbans_sink_number(sink, bbans_zigzag((uint64_t)e->constant));
+    for (i = 0; i < n; i++) {
+        if (i < 4 || i == m->own)
+            h = first_habit(m, i);
+        put_signed(sink, e->coefficient[i], habit_bits(&h));
+        see(&h, e->coefficient[i]);
+    }
+}
+
 void bbans_grid_models_put(const bbans_grid_values *grid, size_t band,
                            bbans_sink *sink)
 {
     const bbans_grid_band *b = grid->band + band;
-    habit h = {0};
-    size_t i, k, n;
+    size_t i, k;
 
     bbans_sink_number(sink, b->models);
     for (k = 0; k < b->models; k++) {
@@ -402,14 +553,9 @@ void bbans_grid_models_put(const bbans_grid_values *grid, size_t band,
             bbans_sink_bits(sink, 0, m->round[i], ROUND_BITS);
         bbans_sink_bits(sink, 0, m->share, SHARE_BITS);
         bbans_sink_bits(sink, 0, m->shift, SHIFT_BITS);
-        bbans_sink_number(sink, bbans_zigzag((uint64_t)m->constant));
-        n = taps_of(m);
-        for (i = 0; i < n; i++) {
-            if (i < 4 || i == m->own)
-                h = first_habit(m, i);
-            put_signed(sink, m->coefficient[i], habit_bits(&h));
-            see(&h, m->coefficient[i]);
-        }
+        bbans_sink_bits(sink, 0, m->experts - 1, EXPERTS_BITS);
+        for (i = 0; i < m->experts; i++)
+            put_expert(m, grid->expert + m->first + i, sink);
     }
 }
 #endif /* BBANS_DECODER_ONLY */

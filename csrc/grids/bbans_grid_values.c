@@ -28,32 +28,40 @@ static unsigned contexts_of(int level)
                        : BBANS_MANY;
 }
 
-static bbans_residuals_size size_of(uint64_t n, unsigned contexts)
+static bbans_residuals_size size_of(unsigned contexts)
 {
-    const uint64_t most = contexts == BBANS_FEW ? 16384 : 65536;
-    const uint64_t used = n < most ? n * contexts + 1 : most;
     bbans_residuals_size size;
 
     size.contexts = contexts;
     size.sets = SETS;
     size.cells = CELLS;
     size.kept = KEPT;
-    size.rows = (uint32_t)(used < most ? used : most);
+    size.rows = contexts == BBANS_FEW ? 16384 : 65536;
     return size;
+}
+
+/* Of a coder of n values, which make `contexts` rows each at most. */
+static size_t bytes_of(uint64_t n, unsigned contexts)
+{
+    bbans_residuals_size size = size_of(contexts);
+
+    if (n < size.rows / contexts)
+        size.rows = (uint32_t)n * contexts + 1;
+    return (size_t)bbans_aligned(bbans_residuals_bytes(&size));
 }
 
 /* Residuals, and values of few kinds. */
 size_t bbans_grid_coder_bytes(uint64_t n, int level)
 {
-    const bbans_residuals_size size = size_of(n, contexts_of(level));
-
-    return 2 * (size_t)bbans_aligned(bbans_residuals_bytes(&size));
+    return 2 * bytes_of(n, contexts_of(level));
 }
 
 /* What codes the values of a block. */
 typedef struct {
     bbans_residuals *residuals, *kinds;
+#ifndef BBANS_DECODER_ONLY
     bbans_sink *sink;
+#endif
     bbans_signal_source *source;
     bbans_grid_values *grid;
     bbans_grid_rows *rows;
@@ -63,16 +71,14 @@ typedef struct {
 static void begin(coder *c, unsigned contexts, void *work)
 {
     const bbans_grid_values *g = c->grid;
-    const bbans_residuals_size size =
-        size_of((uint64_t)g->pixels * g->bands, contexts);
+    const bbans_residuals_size size = size_of(contexts);
+    const size_t bytes = bytes_of((uint64_t)g->pixels * g->bands, contexts);
     uint32_t kinds = 2;
     size_t i;
 
     c->contexts = contexts;
     c->residuals = (bbans_residuals *)work;
-    c->kinds = (bbans_residuals *)(void *)((uint8_t *)work +
-                                           bbans_aligned(
-                                               bbans_residuals_bytes(&size)));
+    c->kinds = (bbans_residuals *)(void *)((uint8_t *)work + bytes);
     bbans_residuals_begin(c->residuals, &size, SHARES);
     c->residuals->rate = 126;
     for (i = 0; i < g->bands; i++) {
@@ -172,11 +178,7 @@ BBANS_INLINED static inline void expect(coder *c, bbans_grid_rows *r,
     int64_t mu, level, other;
     int scale;
 
-    mu = r->sum[x] + r->left[0] * W + r->left[1] * v0[-2] + r->left[2] * v0[-3];
-    mu = bbans_floor_shift(mu, m->shift - BBANS_SIGNAL_MU_BITS);
-    mu = mu < (int64_t)s->low * 256    ? (int64_t)s->low * 256
-         : mu > (int64_t)s->high * 256 ? (int64_t)s->high * 256
-                                       : mu;
+    mu = bbans_grid_mu(r, x, (int64_t)s->low * 256, (int64_t)s->high * 256);
     q->mu = mu;
     own = 5 * size_of_error(e0[-1]) + size_of_error(e0[-2]) + r->above[x];
     both = own;
@@ -204,7 +206,7 @@ BBANS_INLINED static inline void expect(coder *c, bbans_grid_rows *r,
         const int32_t *a0 = r->ref[0][BBANS_GRID_AROUND - 1] + x;
         const int32_t *a = r->ref[0][BBANS_GRID_AROUND] + x;
 
-        other = a[0] + (((W - a[-1]) + (N - a0[0])) >> 1);
+        other = a[0] + bbans_floor_shift(W - a[-1] + N - a0[0], 1);
     } else {
         other = W + NE - N;
     }
@@ -256,7 +258,7 @@ BBANS_INLINED static inline void expect(coder *c, bbans_grid_rows *r,
                 const int32_t *a0 = r->ref[1][BBANS_GRID_AROUND - 1] + x;
                 const int32_t *a = r->ref[1][BBANS_GRID_AROUND] + x;
 
-                second = a[0] + (((W - a[-1]) + (N - a0[0])) >> 1);
+                second = a[0] + bbans_floor_shift(W - a[-1] + N - a0[0], 1);
                 r_second = bbans_leaf_of(
                     z, q,
                     bbans_floor_shift(r->ref_error[1][1][x] * back + 128, 8));
@@ -322,30 +324,36 @@ BBANS_INLINED static inline void code_plane(coder *c, bbans_grid_rows *r,
                 const uint32_t slot = bbans_source_slot(c->source, 0);
 
                 bbans_decide_all(&q, 1, BBANS_DEPTH, contexts, 1, &slot);
-                v = bbans_take_rest(c->residuals, &q, c->source, 0,
-                                    &band->transform.range);
-                value[x] = v;
-            } else {
-                v = value[x];
-                q.leaf = bbans_leaf_of(c->residuals, &q, v - q.middle);
-                bbans_decide_all(&q, 1, BBANS_DEPTH, contexts, 0, NULL);
-                bbans_put_rest(c->residuals, &q, c->sink, 0, v - q.middle);
+                value[x] = bbans_take_rest(c->residuals, &q, c->source, 0,
+                                           &band->transform.range);
             }
+#ifndef BBANS_DECODER_ONLY
+            if (!decode) {
+                q.leaf = bbans_leaf_of(c->residuals, &q, value[x] - q.middle);
+                bbans_decide_all(&q, 1, BBANS_DEPTH, contexts, 0, NULL);
+                bbans_put_rest(c->residuals, &q, c->sink, 0,
+                               value[x] - q.middle);
+            }
+#endif
+            v = value[x];
             e = error_of(&q, v, s.down);
             error[x] = e;
+            bbans_grid_seen(r, x, v, s.down);
             r->own[0][x] = v;
             r->error[0][x] = e;
             mean += size_of_error(e) - (mean >> MEAN);
             bbans_residuals_seen(c->residuals);
         }
         band->mean = mean;
+        bbans_grid_rows_end(r);
     }
 }
 
 /* ---- Few kinds -------------------------------------------------------------
  */
 
-/* Neighbours, by what they say: 0 .. of the plane, and of references. */
+/* Neighbours, in the order of what they say.  Context 0 has at most 10 bits of
+ * them: its rows are kept. */
 BBANS_INLINED static inline void expect_kind(coder *c, const bbans_grid_rows *r,
                                              const setting *s, size_t x,
                                              bbans_residual *q,
@@ -394,8 +402,10 @@ BBANS_INLINED static inline void expect_kind(coder *c, const bbans_grid_rows *r,
     near[n++] = v2[-2];
     most = 60 / bits < n ? 60 / bits : n;
     for (i = k = 0; i < contexts; i++) {
-        const unsigned want =
-            contexts == BBANS_FEW ? 4 * lengths[i] : lengths[i];
+        const unsigned want = contexts != BBANS_FEW ? lengths[i]
+                              : i > 0               ? 10
+                              : bits < 3            ? 4
+                                                    : 10 / bits;
         uint64_t hash;
 
         for (; k < want && k < most; k++)
@@ -448,12 +458,15 @@ BBANS_INLINED static inline void code_kinds(coder *c, bbans_grid_rows *r,
                     q.leaf = kinds - 1;
                 }
                 value[x] = range->low + (int32_t)q.leaf;
-            } else {
+            }
+#ifndef BBANS_DECODER_ONLY
+            if (!decode) {
                 q.leaf = (uint32_t)(value[x] - range->low);
                 bbans_decide_all(&q, 1, c->kind_bits, contexts, 0, NULL);
                 bbans_sink_step(c->sink, 0, q.span.start,
                                 q.span.end - q.span.start);
             }
+#endif
             r->own[0][x] = value[x];
             bbans_residuals_seen(c->kinds);
         }

@@ -11,8 +11,8 @@
 #define BBANS_GRID_CODED 0
 
 /* What is larger is stored. */
-#define BBANS_GRID_COLUMNS ((size_t)1 << 18)
-#define BBANS_GRID_BANDS 4096
+#define BBANS_GRID_COLUMNS ((size_t)1 << 16)
+#define BBANS_GRID_BANDS 1024
 
 #define BBANS_GRID_KINDS 32 /* at most, to be coded as they are */
 
@@ -20,6 +20,10 @@
 #define BBANS_GRID_REFS 4   /* planes before it that help          */
 #define BBANS_GRID_ROUND 13 /* taps of each, at most               */
 #define BBANS_GRID_TAPS (BBANS_GRID_OWN + BBANS_GRID_REFS * BBANS_GRID_ROUND)
+#define BBANS_GRID_EXPERTS                                                     \
+    8 /* predictors, of which local errors say how much                        \
+         each counts; of wide rows so many that */
+#define BBANS_GRID_EXPERT_COLUMNS ((size_t)1 << 16)
 #define BBANS_GRID_MARGIN 4 /* columns on either side of a row */
 #define BBANS_GRID_ABOVE 3  /* rows above that are seen */
 #define BBANS_GRID_AROUND 2 /* rows above and below, of a reference */
@@ -34,11 +38,9 @@
 static inline int bbans_grid_holds(const bbans_grid *grid, size_t n)
 {
     return n >= 1 && n <= BBANS_BLOCK_MAX && grid->rows >= 1 &&
-           grid->rows <= BBANS_BLOCK_MAX && grid->columns >= 1 &&
-           grid->columns <= n && grid->bands >= 1 &&
+           grid->columns >= 1 && grid->columns <= n && grid->bands >= 1 &&
            grid->bands <= n / grid->columns &&
-           n % (grid->columns * grid->bands) == 0 && grid->period != 1 &&
-           grid->period <= BBANS_BLOCK_MAX;
+           n % (grid->columns * grid->bands) == 0;
 }
 
 /* Where a tap lies: so many rows above, columns to the right; of references so
@@ -64,9 +66,14 @@ typedef struct {
     bbans_grid_ref ref[BBANS_GRID_REFS];
     unsigned shift;   /* coefficients are in 2^-shift */
     unsigned share;   /* of references in the scale, in 1/16 */
+    unsigned experts; /* with coefficients each */
+    size_t first;     /* of them */
+} bbans_grid_model;
+
+typedef struct {
     int64_t constant; /* in 2^-8 */
     int32_t coefficient[BBANS_GRID_TAPS];
-} bbans_grid_model;
+} bbans_grid_expert;
 
 /* A band: its place in the order, models and values. */
 typedef struct {
@@ -85,13 +92,24 @@ typedef struct {
     bbans_grid_band *band;               /* [bands] */
     size_t *order;                       /* [bands] of elements */
     bbans_grid_model *model;
-    size_t models;
+    bbans_grid_expert *expert;
+    size_t models, experts;
 } bbans_grid_values;
 
-/* How many models there may be. */
+/* How many models and experts there may be. */
 static inline uint64_t bbans_grid_models(uint64_t n)
 {
-    return 3 * (n < BBANS_GRID_BANDS ? n : BBANS_GRID_BANDS) + 16;
+    return 2 * (n < BBANS_GRID_BANDS ? n : BBANS_GRID_BANDS) + 64;
+}
+
+/* How many experts a model may have. */
+static inline unsigned bbans_grid_experts(size_t columns)
+{
+    const size_t most = BBANS_GRID_EXPERT_COLUMNS / columns;
+
+    return most < 1                    ? 1
+           : most < BBANS_GRID_EXPERTS ? (unsigned)most
+                                       : BBANS_GRID_EXPERTS;
 }
 
 struct bbans_grid_rows;
@@ -114,18 +132,32 @@ typedef struct bbans_grid_rows {
     int32_t *own[BBANS_GRID_ABOVE + 1], *error[3];
     int32_t *ref[BBANS_GRID_REFS][BBANS_GRID_WINDOW];
     int32_t *ref_error[BBANS_GRID_ERRORS][3];
-    int64_t *sum;             /* of what is known before the row */
     uint64_t *above, *beside; /* errors of the rows above, of references */
-    int64_t left[3];          /* coefficients of the row itself */
+    struct {
+        int64_t *sum;    /* of what is known before the row */
+        uint64_t *above; /* errors of the rows above */
+        int32_t *error[3];
+        int64_t left[3]; /* coefficients of the row itself */
+        int64_t mu;
+    } expert[BBANS_GRID_EXPERTS];
 } bbans_grid_rows;
 
 static inline uint64_t bbans_grid_row_bytes(uint64_t columns)
 {
+    const uint64_t experts = columns < BBANS_GRID_EXPERT_COLUMNS
+                                 ? BBANS_GRID_EXPERT_COLUMNS
+                                 : columns;
+    const uint64_t margins = 2 * BBANS_GRID_MARGIN * BBANS_GRID_EXPERTS;
+    const uint64_t all = columns * BBANS_GRID_EXPERTS < experts
+                             ? columns * BBANS_GRID_EXPERTS
+                             : experts;
+
     return (4 * (uint64_t)(BBANS_GRID_ABOVE + 1 + 3 +
                            BBANS_GRID_REFS * BBANS_GRID_WINDOW +
                            BBANS_GRID_ERRORS * 3) +
-            3 * 8) *
-           (columns + 2 * BBANS_GRID_MARGIN);
+            2 * 8) *
+               (columns + 2 * BBANS_GRID_MARGIN) +
+           (2 * 8 + 3 * 4) * (all + margins);
 }
 
 void bbans_grid_rows_init(bbans_grid_rows *r, const bbans_grid_values *grid,
@@ -137,6 +169,21 @@ void bbans_grid_rows_plane(bbans_grid_rows *r, size_t frame, size_t band);
 void bbans_grid_rows_begin(bbans_grid_rows *r, size_t row,
                            const bbans_grid_model *model);
 void bbans_grid_rows_sums(bbans_grid_rows *r);
+void bbans_grid_rows_end(bbans_grid_rows *r);
+
+/* What the models expect at x, in 2^-8, within 2^8 low .. 2^8 high; and then
+ * what was there. */
+int64_t bbans_grid_mu(bbans_grid_rows *r, size_t x, int64_t low, int64_t high);
+
+static inline void bbans_grid_seen(bbans_grid_rows *r, size_t x, int32_t v,
+                                   unsigned down)
+{
+    size_t i;
+
+    for (i = 0; r->model->experts > 1 && i < r->model->experts; i++)
+        r->expert[i].error[0][x] = (int32_t)bbans_floor_shift(
+            (int64_t)v * 256 - r->expert[i].mu, down);
+}
 
 /* The model of a row. */
 const bbans_grid_model *bbans_grid_model_of(const bbans_grid_values *grid,
