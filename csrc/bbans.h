@@ -545,9 +545,9 @@ typedef struct {
     size_t n_bytes;
 } bbans_block;
 
-/* The next record.  After ERR_CORRUPT or ERR_VERSION of a block whose lengths
- * are possible, *n_used is not 0, and *reader is past it: who wants what else
- * can be saved goes on from there.
+/* The next record.  After ERR_CORRUPT or ERR_VERSION (of tables, say) of a block
+ * whose lengths are possible, *n_used is not 0, and *reader is past it: who wants
+ * what else can be saved goes on from there.
  * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,

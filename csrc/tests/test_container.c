@@ -689,7 +689,7 @@ static uint8_t *put_piece(uint8_t *at, int code, size_t n, const void *data,
                           const uint8_t *head, size_t n_head)
 {
     const int element = code & 63;
-    static uint64_t work[1 << 17];
+    static uint64_t work[1 << 20];
     uint8_t block[2000];
     size_t size;
 
@@ -1543,12 +1543,12 @@ int main(void)
     size_t i;
     int k;
 
+    test_pieces();
     test_bounds();
     test_levels();
     test_grids();
     test_floats();
     test_wrong_grids();
-    test_pieces();
     test_contents();
     test_text();
     for (k = 0; k < 3; k++) {
