@@ -145,7 +145,7 @@ def compress(
         Blocks are coded and checked on their own. By default 2**16 elements, under
         a model 2**16 steps, of a signal 2**18 elements or, with many channels, 2**13
         steps, of a grid 2**22 elements in whole frames, and for a `ByteCoder` 2**20
-        bytes.
+        bytes, of floats 2**21.
     threads : int
         The result does not depend on it.
     dtype : {"bfloat16", "float8_e4m3fn", "float8_e5m2"}, optional
@@ -427,7 +427,7 @@ def _block_size(
             f"at most {BLOCK_BYTES_MAX}: {coder!r} needs fewer of them"
         )
     if block_size is None:
-        size = min(coder.block_size(itemsize, width), most)
+        size = min(coder.of(header).block_size(itemsize, width), most)
     else:
         size = as_integer(block_size, "block_size", 1, most)
     return max(size // width, 1) * width

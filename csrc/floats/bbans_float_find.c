@@ -24,6 +24,7 @@
 #define STEP_BITS 3         /* between powers of 2 that are tried */
 #define ROUNDED_MAX 24      /* of them                            */
 #define POWERS 62           /* of 2, below the largest float */
+#define COARSE_FRACTION 10  /* of types that are searched for usual steps */
 #define STEP_SAMPLE 16      /* floats, at least, to find other steps */
 #define STEP_QUOTIENT 65536 /* between differences */
 #define STARTS 4            /* of guesses at a step, by its smallest ones */
@@ -326,6 +327,21 @@ static void find_decimals(sample *s, candidate *best)
         bbans_conversion_set(&c, 1, den, -k);
         if (may_be_ratio(s, &c))
             consider(best, &c, ratio_cost(s, &c, &clean));
+    }
+}
+
+/* Steps of types that are too coarse for find_steps. */
+static void find_usual(sample *s, candidate *best)
+{
+    static const uint64_t dens[] = {3, 60, 127, 255, 1023};
+    size_t k;
+
+    for (k = 0; k < sizeof dens / sizeof *dens; k++) {
+        bbans_conversion c;
+        int clean;
+
+        bbans_conversion_set(&c, 1, dens[k], 0);
+        consider(best, &c, ratio_cost(s, &c, &clean));
     }
 }
 
@@ -634,6 +650,8 @@ void bbans_float_find(bbans_found found[BBANS_FOUND],
                      best + BBANS_FOUND_COARSE);
         find_powers(s, best + BBANS_CONVERT_RATIO);
         find_decimals(s, best + BBANS_CONVERT_RATIO);
+        if (s->type.fraction <= COARSE_FRACTION)
+            find_usual(s, best + BBANS_CONVERT_RATIO);
         find_steps(s, best + BBANS_CONVERT_RATIO);
     }
     for (k = 0; k < BBANS_FOUND; k++) {

@@ -384,4 +384,8 @@ bbans_status bbans_planes_decompress(int element, const uint8_t *block,
                                      size_t n_bytes, void *data, size_t n,
                                      void *work, size_t work_bytes);
 
+/* Workspace to decompress n elements of a form, which may be much less than
+ * bbans_float_decoder_bytes. */
+size_t bbans_float_form_bytes(int element, int form, size_t n);
+
 #endif

@@ -20,7 +20,7 @@ typedef struct {
     int64_t row[SIZE][SIZE];
     int64_t inverse[SIZE], left[SIZE], pivot[SIZE];
     int turn[SIZE];
-} factor;
+} elimination;
 
 typedef struct {
     bbans_grid_values *grid;
@@ -31,7 +31,7 @@ typedef struct {
     int64_t *sum;   /* those in work */
     int64_t pixels; /* that were sampled, for each expert */
     uint64_t scale; /* the mean error */
-    factor factor;
+    elimination factor;
     const int32_t *tap[SIZE]; /* in the row in work; the last is the target */
     int32_t *value, *weighted, *weight; /* [TAPS + 2][columns], [columns] .. */
     int64_t *residual;                  /* [columns] */
@@ -213,7 +213,7 @@ static int64_t entry(const fit *f, size_t i, size_t j)
 /* Cholesky, row by row, as of signals. */
 static void factorise(fit *f)
 {
-    factor *c = &f->factor;
+    elimination *c = &f->factor;
     size_t i, j, k;
 
     for (i = 0; i <= c->n; i++) {
@@ -259,7 +259,7 @@ static void factorise(fit *f)
 /* The exponent of what tap i's solution is worth. */
 static int worth(const fit *f, size_t i)
 {
-    const factor *c = &f->factor;
+    const elimination *c = &f->factor;
 
     return c->scale[c->n] - c->scale[i] + (c->index[i] == 0 ? (int)f->down : 0);
 }
@@ -267,7 +267,7 @@ static int worth(const fit *f, size_t i)
 /* The precision for which rounding tap i costs 1 / n of the energy left. */
 static int precision_of(const fit *f, size_t i, int64_t left, int64_t pixels)
 {
-    const factor *c = &f->factor;
+    const elimination *c = &f->factor;
     const int64_t log = bbans_fixed_log2((uint64_t)left) -
                         bbans_fixed_log2((uint64_t)pixels) + 4 * 65536;
 
@@ -283,7 +283,7 @@ static int precision_of(const fit *f, size_t i, int64_t left, int64_t pixels)
  * for what it is; returns 0 if one is out of bounds. */
 static int solve(const fit *f, const bbans_grid_model *m, bbans_grid_expert *e)
 {
-    const factor *c = &f->factor;
+    const elimination *c = &f->factor;
     int64_t solution[SIZE];
     size_t i, k;
 
@@ -325,7 +325,7 @@ static int solve(const fit *f, const bbans_grid_model *m, bbans_grid_expert *e)
 /* Half the logarithm of the energy left for each of `pixels`, in 2^-16 bits. */
 static int64_t cost_of(const fit *f, size_t taps, int64_t pixels)
 {
-    const factor *c = &f->factor;
+    const elimination *c = &f->factor;
     const int64_t left = c->left[taps] > 0 ? c->left[taps] : 0;
     const int64_t energy =
         bbans_shifted(left, 2 * c->scale[c->n] - BBANS_ONE_BITS);
@@ -340,7 +340,7 @@ static int64_t cost_of(const fit *f, size_t taps, int64_t pixels)
  * how many own taps. */
 static void choose(fit *f, bbans_grid_model *m, int64_t pixels)
 {
-    factor *c = &f->factor;
+    elimination *c = &f->factor;
     const bbans_grid_model all = *m;
     unsigned use = (1u << all.refs) - 1, i;
     int64_t best = INT64_MAX;
@@ -411,7 +411,7 @@ static void choose(fit *f, bbans_grid_model *m, int64_t pixels)
 
 static void index_taps(fit *f, const bbans_grid_model *m)
 {
-    factor *c = &f->factor;
+    elimination *c = &f->factor;
     const size_t n = count(m);
     size_t i;
 
@@ -534,6 +534,18 @@ static void sample(fit *f, const bbans_grid_model *m, size_t first, size_t end,
         f->scale = sum / (pixel + 1);
 }
 
+#define PARTS 3 /* the first frame, those after it, those a period after it */
+
+/* For so many experts, one for each other part of the band, and one for each
+ * band that follows. */
+static int have_room(const fit *f, unsigned experts)
+{
+    const bbans_grid_values *g = f->grid;
+
+    return g->experts + experts + PARTS - 1 + (g->bands - f->band - 1) <=
+           bbans_grid_models((uint64_t)g->pixels * g->bands);
+}
+
 /* A band's last model, from `row` to `end`, with the references given. */
 static void fit_model(fit *f, bbans_grid_model *m, size_t row, size_t end,
                       int level)
@@ -541,7 +553,10 @@ static void fit_model(fit *f, bbans_grid_model *m, size_t row, size_t end,
     bbans_grid_values *g = f->grid;
     const size_t pixels = (end - row) * g->columns;
     const size_t share = level < 7 ? pixels / 4 : pixels;
-    const size_t limit = (size_t)1 << (level < 4 ? 15 : level < 7 ? 16 : 18);
+    const size_t limit = (size_t)1 << (level < 4   ? 15
+                                       : level < 7 ? 16
+                                       : level < 9 ? 17
+                                                   : 18);
     const size_t most = share < limit ? share : limit;
     unsigned i, k, experts;
 
@@ -567,8 +582,7 @@ static void fit_model(fit *f, bbans_grid_model *m, size_t row, size_t end,
         experts = 1 + (unsigned)(pixels / 4096);
     if (experts > bbans_grid_experts(g->columns))
         experts = bbans_grid_experts(g->columns);
-    if (experts > bbans_grid_models((uint64_t)g->pixels * g->bands) -
-                      2 * (g->bands - f->band) - g->experts - 1)
+    if (!have_room(f, experts))
         experts = 1;
     if (experts == 1)
         return;
@@ -591,6 +605,30 @@ static void add_ref(bbans_grid_model *m, size_t frames, size_t bands)
     }
 }
 
+/* References in the model's own frame. */
+static unsigned helpers(const bbans_grid_model *m)
+{
+    unsigned n = 0, i;
+
+    for (i = 0; i < m->refs; i++)
+        n += m->ref[i].frames == 0;
+    return n;
+}
+
+/* Whether there may be another model, from a frame on. */
+static int may_follow(const fit *f, const bbans_grid_model *before,
+                      size_t frames)
+{
+    const bbans_grid_values *g = f->grid;
+    const size_t used = (size_t)(before - g->model) + 1;
+
+    return have_room(f, 1) && frames > 0 &&
+           frames <= (g->all_rows - 1) / g->rows &&
+           frames * g->rows > before->row &&
+           used + 2 * (g->bands - f->band) <
+               bbans_grid_models((uint64_t)g->pixels * g->bands);
+}
+
 void bbans_grid_fit(bbans_grid_values *grid, size_t band, int level,
                     bbans_grid_rows *rows, void *work)
 {
@@ -600,11 +638,12 @@ void bbans_grid_fit(bbans_grid_values *grid, size_t band, int level,
     bbans_grid_model *m = grid->model + grid->models;
     uint32_t most = 1;
     uint8_t *rest = (uint8_t *)work + bbans_aligned(sizeof(fit));
-    size_t i, first = 0;
+    size_t i, end;
 
     f->grid = grid;
     f->rows = rows;
     f->band = band;
+    f->scale = 0;
     f->residual = (int64_t *)(void *)rest;
     f->energy = (uint64_t *)(void *)(f->residual + grid->columns);
     f->other = f->energy + grid->columns;
@@ -622,36 +661,40 @@ void bbans_grid_fit(bbans_grid_values *grid, size_t band, int level,
                   ? (unsigned)bbans_bit_length(most) - VALUE_BITS - 1
                   : 0;
     b->first = grid->models;
-    b->models = 1;
-    memset(m, 0, 2 * sizeof *m);
-    m[0].shift = m[1].shift = BBANS_GRID_SHIFT_MIN;
-    if (grid->all_rows > grid->rows &&
-        bbans_grid_models((uint64_t)grid->pixels * grid->bands) -
-                2 * (grid->bands - band) - grid->models >
-            0) {
-        bbans_grid_model *next = m + 1;
+    for (b->models = 0; b->models < PARTS; b->models++) {
+        const bbans_grid_model *before = m + b->models - 1;
+        const size_t frames = b->models == 0   ? 0
+                              : b->models == 1 ? 1
+                                               : grid->period;
+        bbans_grid_model *next = m + b->models;
 
-        next->row = grid->rows;
-        add_ref(next, 1, 0);
+        if (b->models > 0 && !may_follow(f, before, frames))
+            break;
+        memset(next, 0, sizeof *next);
+        next->shift = BBANS_GRID_SHIFT_MIN;
+        next->row = frames * grid->rows;
+        if (b->models > 0)
+            add_ref(next, 1, 0);
+        if (b->models > 1)
+            add_ref(next, frames, 0);
         for (i = 1; i <= 2 && i <= band; i++)
             add_ref(next, 0, i);
-        if (direct)
-            first = grid->rows;
-        else
-            fit_model(f, next, grid->rows, grid->all_rows, level);
-        if (next->refs > 0 && next->ref[0].frames > 0) {
-            first = grid->rows;
-            grid->experts += next->experts;
+    }
+    /* The last one first: those before it end where it helps to begin. */
+    end = grid->all_rows;
+    for (i = b->models; i-- > 0;) {
+        bbans_grid_model *part = m + i;
+
+        if (!direct)
+            fit_model(f, part, part->row, end, level);
+        if (i > 0 && !direct && part->refs == helpers(part)) {
+            memmove(part, part + 1, (b->models - i - 1) * sizeof *part);
+            b->models--;
+            continue;
         }
+        grid->experts += part->experts;
+        end = part->row;
     }
-    for (i = 1; i <= 2 && i <= band; i++)
-        add_ref(m, 0, i);
-    if (!direct) {
-        fit_model(f, m, 0, first > 0 ? first : grid->all_rows, level);
-        grid->experts += m->experts;
-    }
-    if (first > 0)
-        b->models = 2;
     grid->models += b->models;
 }
 #endif /* BBANS_DECODER_ONLY */

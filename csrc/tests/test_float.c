@@ -7,6 +7,7 @@
 #include "check.h"
 #include "floats/bbans_floats.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -173,14 +174,14 @@ static void test_products(void)
     }
 }
 
-/* Against the machine's own division, which rounds correctly. */
+/* Against the machine's own division, where it rounds correctly, and once. */
 static void test_rounding(void)
 {
     const bbans_float_type wide = bbans_float_type_of(BBANS_ELEMENT_FLOAT64);
     const bbans_float_type half = bbans_float_type_of(BBANS_ELEMENT_FLOAT32);
     size_t i;
 
-    for (i = 0; i < 100000; i++) {
+    for (i = 0; FLT_EVAL_METHOD == 0 && i < 100000; i++) {
         const uint64_t d = random_bits() >> (11 + below(52));
         const uint64_t den = 1 + (random_bits() >> (11 + below(53)));
         const int e = (int)below(2400) - 1200;
@@ -321,6 +322,7 @@ static void test_damage(void)
         const size_t need =
             bbans_float_encoder_bytes(element, k % 2 == 0 ? 2 : 0, &grid, n, 5);
         const size_t other = bbans_float_decoder_bytes(element, n);
+        size_t least;
         uint8_t *work = malloc(need > other ? need : other), *exact;
         size_t n_bytes;
         uint64_t bits = 0;
@@ -349,8 +351,13 @@ static void test_damage(void)
                                             other);
             CHECK(status == BBANS_OK || status == BBANS_ERR_CORRUPT);
         }
+        least = bbans_float_form_bytes(element, block[0], n);
+        CHECK(least <= other);
         CHECK(bbans_float_decompress(element, block, n_bytes, back, n, work,
-                                     other - 1) == BBANS_ERR_CAPACITY);
+                                     least) == BBANS_OK);
+        CHECK(least == 0 ||
+              bbans_float_decompress(element, block, n_bytes, back, n, work,
+                                     least - 1) == BBANS_ERR_CAPACITY);
         CHECK(bbans_float_decompress(element, block, n_bytes, back, 0, work,
                                      other) == BBANS_ERR_SIZE);
         CHECK(bbans_float_decompress(element, NULL, n_bytes, back, n, work,
