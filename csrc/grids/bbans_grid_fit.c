@@ -643,6 +643,7 @@ void bbans_grid_fit(bbans_grid_values *grid, size_t band, int level,
     f->grid = grid;
     f->rows = rows;
     f->band = band;
+    f->scale = 0;
     f->residual = (int64_t *)(void *)rest;
     f->energy = (uint64_t *)(void *)(f->residual + grid->columns);
     f->other = f->energy + grid->columns;
