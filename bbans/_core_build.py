@@ -21,12 +21,15 @@ LAW = "size_t t, const int64_t *z, size_t n, void *work, bbans_distribution *law
 for law in ("prior", "likelihood", "lookahead", "proposal"):
     seen = LAW.replace("*z,", "*z, const int64_t *x,") if law == "proposal" else LAW
     ffibuilder.cdef(f'extern "Python" bbans_status python_{law}(void *user, {seen});')
-# Private in C: what the formats are checked by.
-CHECKSUM = "uint32_t bbans_crc32(uint32_t crc, const uint8_t *bytes, size_t n);"
-ffibuilder.cdef(CHECKSUM)
+# Private in C: what the formats are checked by, and what decoding a block takes.
+PRIVATE = """
+uint32_t bbans_crc32(uint32_t crc, const uint8_t *bytes, size_t n);
+size_t bbans_float_form_bytes(int element, int form, size_t n);
+"""
+ffibuilder.cdef(PRIVATE)
 ffibuilder.set_source(
     "bbans._core",
-    f'#include "bbans.h"\n{CHECKSUM}',  # so the compiler checks the text above
+    f'#include "bbans.h"\n{PRIVATE}',  # so the compiler checks the text above
     sources=sorted(
         path.as_posix() for folder in FOLDERS for path in (CSRC / folder).glob("*.c")
     ),

@@ -134,7 +134,8 @@ def compress(
         frequencies (`ByteCoder`), arrays under a model that is fitted to them: those
         whose rows and columns, the last axes but for up to 4 bands, are 8 or more
         each, as images and video (`GridCoder`), but for two axes of up to 64 columns,
-        which are channels; these and all others as series (`SignalCoder`). bfloat16
+        which are channels; these, what a sample of it says is shorter so, and all
+        others as series (`SignalCoder`). bfloat16
         and float8, which are weights as a rule, are coded as bytes. A reader needs the
         same model, or codec of your own.
     level : int
@@ -144,7 +145,7 @@ def compress(
         Blocks are coded and checked on their own. By default 2**16 elements, under
         a model 2**16 steps, of a signal 2**18 elements or, with many channels, 2**13
         steps, of a grid 2**22 elements in whole frames, and for a `ByteCoder` 2**20
-        bytes.
+        bytes, of floats 2**21.
     threads : int
         The result does not depend on it.
     dtype : {"bfloat16", "float8_e4m3fn", "float8_e5m2"}, optional
@@ -211,7 +212,10 @@ def _write_array(
     header = array_header(array.dtype)
     if dtype is not None:
         header = _as_floats(header, array, dtype)
-    coder = as_coder(coder, level, default_coder(header, array.shape))
+    default = None
+    if coder is None:
+        default = default_coder(header, array.shape, stored(array, 0))
+    coder = as_coder(coder, level, default)
     coder = coder.laid_out(array.shape, array.itemsize)
     axis = coder.axis_of(array.shape)
     header = replace(header, fingerprint=coder.fingerprint, name=coder.name, axis=axis)
@@ -423,7 +427,7 @@ def _block_size(
             f"at most {BLOCK_BYTES_MAX}: {coder!r} needs fewer of them"
         )
     if block_size is None:
-        size = min(coder.block_size(itemsize, width), most)
+        size = min(coder.of(header).block_size(itemsize, width), most)
     else:
         size = as_integer(block_size, "block_size", 1, most)
     return max(size // width, 1) * width

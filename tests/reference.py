@@ -1506,6 +1506,18 @@ class SignalSource:
             n -= part
         return value
 
+    def end(self):
+        """The message is as new."""
+        if self.message.tail or self.message.heads != Message(self.lanes).heads:
+            raise Damage
+
+    def another(self, same):
+        """Whether what comes is another one than before, and the share of 2^16 that it
+        is the same, before and after."""
+        another = self.pop(finder([0, same << 12, 2**28]))
+        moved = (-(same - 32 >> 5), 2**16 - 32 - same >> 5)[another == 0]
+        return another, same + moved
+
     def pop(self, find, lane=0, prec=28):
         try:
             return self.message.pop(2**prec, find, lane)
@@ -1753,25 +1765,41 @@ class Adapting:
         return left
 
 
+def element_of(x, size, is_signed):
+    """Of a number modulo 2^64."""
+    x %= 2**64
+    if is_signed and x >= 2**63:
+        x -= 2**64
+    low = -(256**size) // 2 if is_signed else 0
+    if not low <= x < low + 256**size:
+        raise Damage
+    return x
+
+
+def stored_elements(data, n, size, is_signed):
+    if len(data) != n * size:
+        raise Damage
+    return [signed(x, size) if is_signed else x for x in integers(data, size)]
+
+
+def undone(first, difference, values, lanes=1):
+    """Elements modulo 2^64, of which the first are given."""
+    x = [*first]
+    for t in range(len(first), len(values)):
+        # x_t = d_t + the sum of (-1)^(k + 1) binomial(order, k) x_t-k
+        x.append(difference(values[t], t % lanes))
+        for k in range(1, len(first) + 1):
+            x[t] -= (-1) ** k * math.comb(len(first), k) * x[t - k]
+    return x
+
+
 def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     """The n elements, of `size` bytes each."""
-
-    def element(x):
-        x %= 2**64
-        if is_signed and x >= 2**63:
-            x -= 2**64
-        low = -(256**size) // 2 if is_signed else 0
-        if not low <= x < low + 256**size:
-            raise Damage
-        return x
 
     if not block:
         raise Damage
     if block[0] == 3:
-        if len(block) != 1 + n * size:
-            raise Damage
-        values = integers(block[1:], size)
-        return [signed(x, size) if is_signed else x for x in values]
+        return stored_elements(block[1:], n, size, is_signed)
     if block[0] % 4 == 3:
         raise Damage
     lanes, channels = 1 << block[0] % 4, 1 + block[0] // 4
@@ -1784,9 +1812,7 @@ def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     coder, same = SignalValues(source), 2**15
     for _ in range(channels):
         if done:  # has it the transform of the channel before?
-            find = finder([0, same << 12, 2**28])
-            another = source.pop(find)
-            same += (-(same - 32 >> 5), 2**16 - 32 - same >> 5)[another == 0]
+            another, same = source.another(same)
         if not done or another:
             transform = take_transform(source, steps)
         kind, first, low, high, difference = transform
@@ -1797,23 +1823,248 @@ def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
         if kind == 1:
             out.append([line[0] + (first + t) * line[1] for t in range(steps)])
             continue
-        x = [*first]
-        for t in range(len(first), steps):
-            # x_t = d_t + the sum of (-1)^(k + 1) binomial(order, k) x_t-k
-            x.append(difference(values[t], t % lanes))
-            for k in range(1, len(first) + 1):
-                x[t] -= (-1) ** k * math.comb(len(first), k) * x[t - k]
-        out.append(x)
-    message = source.message
-    if message.tail or message.heads != Message(lanes).heads:
-        raise Damage
-    return [element(x[t]) for t in range(steps) for x in out]
+        out.append(undone(first, difference, values, lanes))
+    source.end()
+    return [element_of(x[t], size, is_signed) for t in range(steps) for x in out]
+
+
+# Floats: docs/format.md, Floats
+
+# Of the elements 27 to 32: bits of the exponent and of the mantissa.
+FLOATS = {27: (5, 10), 28: (8, 23), 29: (11, 52), 30: (8, 7), 31: (4, 3), 32: (5, 2)}
+
+
+def float_value(bits, E, M):
+    """What a finite float that is not negative is; of one beyond them, as if more
+    exponents followed."""
+    exponent = max(bits >> M, 1)
+    mantissa = bits - ((exponent - 1) << M)
+    return mantissa * Fraction(2) ** (exponent - 2 ** (E - 1) + 1 - M)
+
+
+def nearest_float(x, E, M, finite=False):
+    """The bits of the float that is nearest to x, and even where two are; a finite type
+    has one NaN instead of infinities."""
+    sign, a = int(x < 0), abs(Fraction(x))
+    if a == 0:
+        return 0
+    exponent = a.numerator.bit_length() - a.denominator.bit_length()
+    exponent -= a < Fraction(2) ** exponent
+    exponent = max(exponent, 2 - 2 ** (E - 1))
+    units = round(a / Fraction(2) ** (exponent - M))  # to even
+    bits = (exponent + 2 ** (E - 1) - 2 << M) + units
+    most = 2 ** (E + M) - 1 if finite else (2**E - 1) << M
+    return sign << (E + M) | min(bits, most)
+
+
+def float_bits(order, E, M):
+    """A float by its order: its magnitude, or -1 less it of a negative one; orders are
+    taken modulo 2^64."""
+    order, sign = signed(order % 2**64, 8), 1 << (E + M)
+    return order % sign if order >= 0 else sign + (-1 - order) % sign
+
+
+def float_order(bits, E, M):
+    sign = 1 << (E + M)
+    return bits if bits < sign else -1 - (bits - sign)
+
+
+class RawBits:
+    """From the lowest of each byte on, to the last byte, whose rest is 0."""
+
+    def __init__(self, data):
+        self.value, self.left = int.from_bytes(data, "little"), 8 * len(data)
+
+    def take(self, n):
+        self.left -= n
+        if self.left < 0:
+            raise Damage("raw bits end early")
+        value = self.value % 2**n
+        self.value >>= n
+        return value
+
+    def end(self):
+        if self.value or self.left >= 8:
+            raise Damage("raw bits that nobody takes")
+
+
+class Conversion:
+    """How integers of a group become floats."""
+
+    def __init__(self, data, element):
+        self.E, self.M = FLOATS[element]
+        self.finite = element == 31
+        self.bias = 2 ** (self.E - 1) - 1
+        self.kind, self.e = data.byte(), 0
+        if self.kind > 3:
+            raise Damage("no conversion")
+        if self.kind == 0:
+            return
+        self.e = data.signed()
+        if not -4096 <= self.e <= 4096:
+            raise Damage("no exponent")
+        if self.kind == 1:
+            self.num, self.den, self.fine = (data.number() for _ in range(3))
+            if 0 in (self.num, self.den, self.fine) or self.den * self.fine >= 2**64:
+                raise Damage("no fraction")
+        elif self.e < 1 - self.bias - self.M:
+            raise Damage("below the least float")
+
+    def order(self, q, raw):
+        """Of an integer's float; `raw` is None for exceptions."""
+        if self.kind == 0:
+            return q
+        if self.kind == 1:
+            return self.multiple(q, self.den)
+        t = q if q >= 0 else -1 - q
+        if t > 0:
+            magnitude = self.rounded(t, raw)
+        elif raw is None or (self.kind == 3 and q == 0):
+            magnitude = 0
+        else:
+            magnitude = self.below(raw)
+        most = 2 ** (self.E + self.M) - 1 if self.finite else (2**self.E - 1) << self.M
+        magnitude = min(magnitude, most)
+        return magnitude if q >= 0 else -1 - magnitude
+
+    def multiple(self, q, den):
+        q = signed(q % 2**64, 8)
+        x = Fraction(q * self.num, den) * Fraction(2) ** self.e
+        bits = nearest_float(abs(x), self.E, self.M, self.finite)
+        return bits if q >= 0 else -1 - bits
+
+    def rounded(self, t, raw):
+        """The magnitude of t 2^e and of what lies less than 2^e above."""
+        top = t.bit_length() - 1
+        exponent = max(top + self.e + self.bias, 1)
+        if exponent > 2**self.E:
+            return 2 ** (self.E + self.M)
+        # The last place of the mantissa is 2^missing below 2^e, or above.
+        missing = self.e - (exponent - self.bias - self.M)
+        if missing <= 0:
+            mantissa = t >> -missing
+        else:
+            mantissa = t << missing | (raw.take(missing) if raw else 0)
+        return (exponent - 1 << self.M) + mantissa
+
+    def below(self, raw):
+        """The magnitude of what is less than 2^e."""
+        exponent = self.e + self.bias
+        if exponent < 1:
+            return raw.take(exponent - 1 + self.M)
+        ones = 0
+        while ones < 16 and raw.take(1):
+            ones += 1
+        exponent = raw.take(self.E) if ones == 16 else max(exponent - 1 - ones, 0)
+        return exponent << self.M | raw.take(self.M)
+
+
+class FloatBlock(Octets):
+    """A block of integers and of what is left, from its second byte on."""
+
+    def __init__(self, data, n, element):
+        super().__init__(data)
+        self.n, self.element = n, element
+        self.flags = self.byte()
+        self.groups = self.number()
+        if self.flags >= 32 or not 1 <= self.groups <= n or n % self.groups:
+            raise Damage("no groups")
+        different = 1 if self.flags & 2 else self.groups
+        if different > 256:
+            raise Damage("too many conversions")
+        self.conversions = [Conversion(self, element) for _ in range(different)]
+
+    def section(self):
+        return self.take(self.number())
+
+    def integers(self, least, most):
+        """A section of elements of one of these types."""
+        kind = least if least == most else self.byte()
+        block = self.section()
+        if not least <= kind <= most or (kind - least) % 2:
+            raise Damage("another type")
+        decode = decode_grid_block if self.flags & 1 else decode_signal_block
+        return decode(block, self.n, 1 << kind // 2 - 8, kind % 2 == 1)
+
+    def decode(self):
+        E, M = FLOATS[self.element]
+        size = (1 + E + M) // 8
+        values = self.integers(17, 23)
+        classes, moved, patterns, rest = [0] * self.n, [0] * self.n, [], None
+        if self.flags & 4:
+            n_patterns = self.byte()
+            if n_patterns > 14:
+                raise Damage("too many patterns")
+            patterns = integers(self.take(n_patterns * size), size)
+            classes = self.integers(16, 16)
+            rest = Octets(self.section())
+        raw = RawBits(self.section() if self.flags & 8 else b"")
+        if self.flags & 16:
+            moved = self.integers(17, 19)
+        if self.data:
+            raise Damage("something follows")
+        orders = [0] * self.n
+        for group in range(self.groups):
+            conversion = self.conversions[group % len(self.conversions)]
+            for i in range(group, self.n, self.groups):
+                order = conversion.order(values[i], None if classes[i] else raw)
+                orders[i] = order + moved[i]
+        raw.end()
+        out = [float_bits(order, E, M) for order in orders]
+        for i, k in enumerate(classes):
+            conversion = self.conversions[i % self.groups % len(self.conversions)]
+            if k == 0:
+                continue
+            if k <= len(patterns):
+                out[i] = patterns[k - 1]
+            elif k == len(patterns) + 1:
+                out[i] = int.from_bytes(rest.take(size), "little")
+            elif k == len(patterns) + 2:
+                out[i] = float_bits(float_order(out[i], E, M) + rest.signed(), E, M)
+            elif k == len(patterns) + 3 and conversion.kind == 1:
+                q = values[i] * conversion.fine + rest.signed()
+                den = conversion.den * conversion.fine
+                out[i] = float_bits(conversion.multiple(q, den), E, M)
+            else:
+                raise Damage("no such class")
+        if rest and rest.data:
+            raise Damage("exceptions that nobody takes")
+        return out
+
+
+def decode_float_planes(block, n, size):
+    """Bytes of elements that were turned left by a bit, the highest first."""
+    data, values = Octets(block), [0] * n
+    for _ in range(size):
+        b = data.number()
+        plane = data.take(b or n)
+        if b > n:
+            raise Damage("a plane that is too long")
+        plane = decode_bytes_block(plane) if b else plane
+        if len(plane) != n:
+            raise Damage("a plane of another length")
+        values = [v << 8 | byte for v, byte in zip(values, plane, strict=True)]
+    if data.data:
+        raise Damage("something follows")
+    return [v >> 1 | v % 2 << 8 * size - 1 for v in values]
+
+
+def decode_float_block(block, n, element):
+    """The bits of the n floats."""
+    size = ELEMENT_BYTES[element]
+    if block[:1] == b"\0":
+        return decode_float_planes(block[1:], n, size)
+    if block[:1] == b"\1":
+        return FloatBlock(block[1:], n, element).decode()
+    if block[:1] != b"\4" or len(block) != 1 + n * size:
+        raise Damage("no block of floats")
+    return integers(block[1:], size)
 
 
 # Units of the bins on either side of the middle, in logarithms, and where they begin.
 BIN_BITS = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 7]
 BIN_FIRST = [sum(2**b for b in BIN_BITS[:i]) for i in range(16)]
-SHARES = [2**17 // (2 * n + 3) for n in range(128)]
+SHARES = [2**17 // (2 * n + 3) for n in range(256)]
 MAGNITUDE = [0, 1, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5, *[6] * 11, 7]
 
 
@@ -1825,6 +2076,13 @@ def quarters(v):
     v = max(v, 4)
     octave = v.bit_length() - 1
     return 4 * octave + (v >> octave - 2) % 4
+
+
+def leaf_of(d, k):
+    """Of what lies d from the middle, in units of 2^k values."""
+    units = d + (1 << k >> 1) >> k
+    side = bisect_right(BIN_FIRST, min(units ^ -(units < 0), 221)) - 1
+    return 15 - side if units < 0 else 16 + side
 
 
 def first_row(share_of_one, depth):
@@ -1894,10 +2152,10 @@ class Stream:
 class Decisions:
     """Those for one value, under the rows of its contexts."""
 
-    def __init__(self, rows, weights, rate, slot):
+    def __init__(self, rows, weights, rate, slot, most=127):
         self.rows, self.weights, self.rate, self.slot = rows, weights, rate, slot
         seen = [row[0] for row in rows]
-        self.shares = [[SHARES[min(n >> d, 127)] for n in seen] for d in (0, 1)]
+        self.shares = [[SHARES[min(n >> d, most)] for n in seen] for d in (0, 1)]
         for row in rows:
             row[0] = min(row[0] + 1, 511)
         self.start, self.left, self.node = 0, 2**28, 1
@@ -1945,18 +2203,23 @@ LOGITS = [rounded_logit(2 * i + 1, 8191 - 2 * i) for i in range(2048, 4096)]
 LOGITS = [-logit for logit in reversed(LOGITS)] + LOGITS
 
 
-class SignalValues:
-    """The values of a block's channels, by what the channels before taught."""
+class Learner:
+    """What values teach: rows of contexts, and weights of contexts by sets."""
 
-    def __init__(self, source):
-        self.source, self.contexts = source, 0
+    sets, slowest = 12, 127
+
+    def __init__(self, source, contexts=0):
+        self.source, self.contexts = source, contexts
+
+    def room(self):
+        return {2: 6144, 8: 8192, 16: 16384}[self.contexts]
 
     def forget(self, bits):
         self.bits, self.seen, self.rows = bits, 0, {}
         self.halves = [[2**15, 2**15] for _ in range(32)]
         self.weights = [
             [[65536 // self.contexts] * self.contexts for _ in range(32)]
-            for _ in range(12)
+            for _ in range(self.sets)
         ]
 
     def find(self, context, first, weights, lane):
@@ -1966,14 +2229,52 @@ class SignalValues:
             self.rows[0, context[0]] = [*first]
         first = self.rows[0, context[0]]
         rows, base = [first], [2, *first[1:]]
-        most = {2: 6144, 8: 8192, 16: 16384}[self.contexts]
         for key in list(enumerate(context))[1:]:
-            if key not in self.rows and len(self.rows) + 1 < most - 1024:
+            if key not in self.rows and len(self.rows) + 1 < self.room() - 1024:
                 self.rows[key] = [*base]
             rows.append(self.rows.get(key) or [*base])
         rate = 16 + 110 * 256 // (256 + self.seen // 256 * 256)
         slot = self.source.message.peek(2**28, lane)
-        return Decisions(rows, weights, rate, slot)
+        return Decisions(rows, weights, rate, slot, self.slowest)
+
+    def decide(self, values, depth):
+        if self.contexts == 2:
+            for below in reversed(range(depth)):
+                for decisions in values:
+                    decisions.decide(depth, below)
+        else:
+            for decisions in values:
+                for below in reversed(range(depth)):
+                    decisions.decide(depth, below)
+
+    def advance(self, decisions, lane=0):
+        interval = (0, decisions.start, decisions.left)
+        self.source.pop(lambda slot: interval, lane)
+
+    def pop_rest(self, decisions, k, lane=0):
+        """The residual."""
+        source, leaf = self.source, decisions.node - 32
+        side, negative = (leaf - 16, 0) if leaf >= 16 else (15 - leaf, -1)
+        if side == 15:
+            self.advance(decisions, lane)
+            n = source.bits(5, lane)
+            units = 221 + 2**n + source.bits(n, lane) - 1
+            if units >> 33 - k:
+                raise Damage
+            off = source.bits(k, lane)
+        else:
+            units, bits, off = BIN_FIRST[side], BIN_BITS[side] + k, 0
+            if bits:
+                half = self.halves[leaf]
+                off = decisions.split(half[k > 0] << 12, 1) << bits - 1
+                half[k > 0] = learned(half[k > 0], 2**9, int(off > 0))
+            self.advance(decisions, lane)
+            off += source.bits(bits - 1, lane) if bits > 1 else 0
+        return ((units << k) + off ^ negative) - (1 << k >> 1)
+
+
+class SignalValues(Learner):
+    """The values of a block's channels, by what the channels before taught."""
 
     def pop(self, done, steps, low, high):
         source = self.source
@@ -2021,20 +2322,6 @@ class SignalValues:
                 self.seen += 1
         return values
 
-    def decide(self, values, depth):
-        if self.contexts == 2:
-            for below in reversed(range(depth)):
-                for decisions in values:
-                    decisions.decide(depth, below)
-        else:
-            for decisions in values:
-                for below in reversed(range(depth)):
-                    decisions.decide(depth, below)
-
-    def advance(self, decisions, lane):
-        interval = (0, decisions.start, decisions.left)
-        self.source.pop(lambda slot: interval, lane)
-
     def expect(self, s, mu, low, high, lane):
         """The decisions of a residual, and k: a unit is 2^k values."""
         middle, fast, slow = (
@@ -2049,9 +2336,7 @@ class SignalValues:
         level, wide = centre - low, max((high - low).bit_length() - 6, 0)
 
         def leaf(d):
-            units = d + (1 << k >> 1) >> k
-            side = bisect_right(BIN_FIRST, min(units ^ -(units < 0), 221)) - 1
-            return 15 - side if units < 0 else 16 + side
+            return leaf_of(d, k)
 
         now, old = (leaf(v - centre) for v in s.values)
         step = leaf(s.values[0] - s.values[1])
@@ -2079,27 +2364,6 @@ class SignalValues:
         context, weights = context[: self.contexts], self.weights[octave]
         return self.find(context, logistic_row(size), weights, lane), k
 
-    def pop_rest(self, decisions, k, lane):
-        """The residual."""
-        source, leaf = self.source, decisions.node - 32
-        side, negative = (leaf - 16, 0) if leaf >= 16 else (15 - leaf, -1)
-        if side == 15:
-            self.advance(decisions, lane)
-            n = source.bits(5, lane)
-            units = 221 + 2**n + source.bits(n, lane) - 1
-            if units >> 33 - k:
-                raise Damage
-            off = source.bits(k, lane)
-        else:
-            units, bits, off = BIN_FIRST[side], BIN_BITS[side] + k, 0
-            if bits:
-                half = self.halves[leaf]
-                off = decisions.split(half[k > 0] << 12, 1) << bits - 1
-                half[k > 0] = learned(half[k > 0], 2**9, int(off > 0))
-            self.advance(decisions, lane)
-            off += source.bits(bits - 1, lane) if bits > 1 else 0
-        return ((units << k) + off ^ negative) - (1 << k >> 1)
-
     def pop_kind(self, s, kinds, lane):
         bits, last = self.bits, s.history % 2**self.bits
         context = []
@@ -2122,6 +2386,434 @@ class SignalValues:
         s.see_kind(kind, bits)
         self.seen += 1
         return kind
+
+
+# Grids: docs/format.md, Grid
+
+# Where taps lie, rows up and columns to the right, in the plane and in references.
+OWN_TAPS = [
+    (0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0), (2, 1), (2, -1), (1, 2),
+    (1, -2), (0, -3), (3, 0), (2, 2), (2, -2), (1, 3), (1, -3), (3, 1), (3, -1),
+]  # fmt: skip
+TAPS_AROUND = [
+    (0, 0), (0, -1), (0, 1), (1, 0), (-1, 0), (1, -1), (1, 1), (-1, -1), (-1, 1),
+    (0, -2), (0, 2), (2, 0), (-2, 0),
+]  # fmt: skip
+
+
+def root_32(n):
+    """floor(n^(1/32))."""
+    for _ in range(5):
+        n = isqrt(n)
+    return n
+
+
+# floor(2^(16 - i / 32)), but what has 16 bits.
+POWERS = [min(root_32(2 ** (16 * 32 - i)), 2**16 - 1) for i in range(32)]
+
+
+class GridModel:
+    """How a band is predicted from a row of all frames on."""
+
+    def __init__(self, block, band, row, direct, most):
+        source, self.row = block.source, row
+        frame = row // block.rows
+        n_refs = source.bits(3)
+        if n_refs > 4:
+            raise Damage
+        self.refs = []
+        for _ in range(n_refs):
+            frames, bands = source.number(), source.number()
+            if frames > frame or bands > band or frames + bands == 0:
+                raise Damage
+            self.refs.append((frames, bands))
+        self.experts = []
+        if direct:
+            return
+        self.n_own = source.bits(5)
+        self.around = [source.bits(4) for _ in self.refs]
+        self.share, self.shift = source.bits(4), source.bits(5)
+        if self.n_own > 18 or max(self.around, default=0) > 13:
+            raise Damage
+        if not 8 <= self.shift <= 20:
+            raise Damage
+        n_experts = 1 + source.bits(3)
+        if n_experts > min(most, max(2**16 // block.columns, 1)):
+            raise Damage
+        self.experts = [self.take_expert(source) for _ in range(n_experts)]
+
+    def take_expert(self, source):
+        """A constant in 2^-8, and coefficients in 2^-shift."""
+        constant = source.signed()
+        if abs(constant) > 2**38:
+            raise Damage
+        coefficients, mean = [], 0
+        for i in range(self.n_own + sum(self.around)):
+            if i < 4 or i == self.n_own:
+                mean = 1 << self.shift - (1 if i < 2 else 3)
+            u = source.rice(min(max(mean.bit_length() - 1, 0), 25))
+            a = -(u + 1) // 2 if u % 2 else u // 2
+            if not -(2**25) <= a < 2**25:
+                raise Damage
+            mean = (mean + abs(a)) // 2
+            coefficients.append(a)
+        return constant, coefficients
+
+
+class GridBand:
+    """A band in the order of coding: its transform, models, values and errors."""
+
+    def __init__(self, block, number, transform):
+        source = block.source
+        self.number, self.kind = number, transform[0]
+        _, self.first, self.low, self.high, self.difference = transform
+        most = self.high - self.low
+        self.is_coded = self.kind >= 2 and most > 0
+        self.direct = self.is_coded and most < 32 and source.bits(1)
+        self.values = [[self.low * (self.kind >= 2)] * block.columns] * block.all_rows
+        self.errors = [[0] * block.columns for _ in range(block.all_rows)]
+        bits = most.bit_length()
+        self.down = max(bits - 22, 0)
+        self.mean = (2**7 if bits < 6 else 2 ** (bits + 3)) << 7 >> self.down
+        self.models = []
+        if not self.is_coded:
+            return
+        n_models, row, others = source.number(), 0, block.bands - number - 1
+        if not 1 <= n_models <= min(block.models_left, block.experts_left) - others:
+            raise Damage
+        block.models_left -= n_models
+        for i in range(n_models):
+            row += 1 + source.number() if i else 0
+            if row >= block.all_rows:
+                raise Damage
+            most = block.experts_left - others - (n_models - 1 - i)
+            model = GridModel(block, number, row, self.direct, most)
+            block.experts_left -= len(model.experts)
+            self.models.append(model)
+        self.values = [[0] * block.columns for _ in range(block.all_rows)]
+
+    def model(self, row):
+        return [m for m in self.models if m.row <= row][-1]
+
+
+class GridLearner(Learner):
+    """Residuals, or values of few kinds."""
+
+    sets, slowest = 48, 254
+
+    def room(self):
+        return 16384 if self.contexts == 2 else 65536
+
+
+def median(a, b, c):
+    return sorted((a, b, c))[1]
+
+
+class GridBlock:
+    """A grid, from its second byte on."""
+
+    def __init__(self, data, n):
+        self.source = source = SignalSource(data, 1)
+        self.columns, self.bands, self.rows = (source.number() for _ in range(3))
+        if (
+            not 1 <= self.columns <= 2**16
+            or not 1 <= self.bands <= 2**10
+            or n % (self.columns * self.bands)
+            or self.rows < 1
+        ):
+            raise Damage
+        self.n, self.all_rows = n, n // (self.columns * self.bands)
+        self.rows = min(self.rows, self.all_rows)
+        self.models_left = self.experts_left = 2 * min(n, 2**10) + 64
+        self.order = list(range(self.bands))
+        if self.bands > 1 and source.bits(1):
+            for i in range(self.bands):
+                k = source.number()
+                if k >= self.bands - i:
+                    raise Damage
+                order = self.order
+                order[i], order[i + k] = order[i + k], order[i]
+        self.coded, same, transform = [], 2**15, None
+        for number in range(self.bands):
+            another = 1
+            if number:
+                another, same = source.another(same)
+            if another:
+                transform = take_transform(source, self.all_rows * self.columns)
+            if transform[0] == 1 or (not another and transform[0] == 3):
+                raise Damage
+            self.coded.append(GridBand(self, number, transform))
+
+    def decode(self):
+        """Elements modulo 2^64."""
+        mode = self.source.bits(2)
+        if mode > 2:
+            raise Damage
+        contexts = (2, 8, 16)[mode]
+        self.residuals = GridLearner(self.source, contexts)
+        self.residuals.forget(0)
+        self.kinds = GridLearner(self.source, contexts)
+        self.n_kinds = max([2, *(b.high - b.low + 1 for b in self.coded if b.direct)])
+        self.kinds.forget((self.n_kinds - 1).bit_length())
+        for top in range(0, self.all_rows, self.rows):
+            for band in self.coded:
+                if band.is_coded:
+                    GridPlane(self, band, top).pop()
+        out = [None] * self.n
+        for band, place in zip(self.coded, self.order, strict=True):
+            values = [v for row in band.values for v in row]
+            out[place :: self.bands] = undone(band.first, band.difference, values)
+        self.source.end()
+        return out
+
+
+class GridPlane:
+    """A band of a frame, whose first row of all is `top`."""
+
+    def __init__(self, block, band, top):
+        self.block, self.band, self.top = block, band, top
+        self.n_rows = min(block.rows, block.all_rows - top)
+
+    def pop(self):
+        band, columns = self.band, self.block.columns
+        self.first_error, self.model = min(band.mean >> 7, 2**31 - 1), None
+        for y in range(self.n_rows):
+            model = band.model(self.top + y)
+            if model is not self.model:
+                nothing = [0] * columns
+                self.wrong = [[nothing, nothing] for _ in model.experts]
+            self.y, self.model = y, model
+            self.v, self.e = band.values[self.top + y], band.errors[self.top + y]
+            for rows in self.wrong:
+                rows.insert(0, [])
+            for x in range(columns):
+                self.x = x
+                if band.direct:
+                    self.v[x] = self.pop_kind()
+                else:
+                    self.pop_value()
+            self.wrong = [rows[:2] for rows in self.wrong]
+
+    def reach(self, rows, up, right, first):
+        """What lies there in the plane, of values or errors."""
+        x = self.x + right
+        if self.y == 0 and up:  # as the one before
+            up, x = 0, self.x - 1 if right > -2 else x
+        if up == 0 and x < 0:
+            return rows[self.top + self.y - 1][0] if self.y else first
+        y = self.y - min(up, self.y)
+        return rows[self.top + y][within(x, 0, self.block.columns - 1)]
+
+    def value(self, up, right):
+        band, first = self.band, 0
+        if self.top:
+            first = band.values[self.top - self.block.rows][0]
+        return self.reach(band.values, up, right, first)
+
+    def error(self, up, right):
+        band = self.band
+        return self.reach(band.errors, up, right, self.first_error)
+
+    def beside(self, ref, up, right, errors=False):
+        """In a reference."""
+        frames, bands = ref
+        top = self.top - frames * self.block.rows
+        n_rows = self.block.rows if frames else self.n_rows
+        band = self.block.coded[self.band.number - bands]
+        rows = band.errors if errors else band.values
+        y = top + within(self.y - up, 0, n_rows - 1)
+        return rows[y][within(self.x + right, 0, self.block.columns - 1)]
+
+    def predicted(self, constant, coefficients):
+        """By an expert, in 2^-8."""
+        m, left = self.model, iter(coefficients)
+        total = constant << m.shift - 8
+        for up, right in OWN_TAPS[: m.n_own]:
+            place = (up, right) if self.y or not up else (0, -1)
+            total += next(left) * self.value(*place)
+        for ref, n in zip(m.refs, m.around, strict=True):
+            for up, right in TAPS_AROUND[:n]:
+                total += next(left) * self.beside(ref, up, right)
+        return within(total >> m.shift - 8, 256 * self.band.low, 256 * self.band.high)
+
+    def mixed(self, mus):
+        """mu: each counts as the fourth power of the inverse of its errors around."""
+        logs, last = [], self.block.columns - 1
+        for now, above, second in self.wrong:
+            now = [above[0], above[0], *now]
+            around = 6 * abs(now[-1]) + 2 * abs(now[-2]) + 2048
+            for weight, row, right in (
+                (6, above, 0), (4, above, 1), (4, above, -1), (2, above, 2),
+                (2, second, 0), (1, second, 1), (1, second, -1),
+            ):  # fmt: skip
+                around += weight * abs(row[within(self.x + right, 0, last)])
+            octave = around.bit_length() - 1
+            logs.append(32 * octave + (around >> octave - 5) % 32)
+        weights = []
+        for log in logs:
+            d = 4 * (log - min(logs))
+            weights.append(POWERS[d % 32] >> d // 32)
+        total = sum(w * (mu - mus[0]) for w, mu in zip(weights, mus, strict=True))
+        share = abs(total) // sum(weights)
+        return mus[0] + (share if total >= 0 else -share)
+
+    def pop_value(self):
+        learner, band = self.block.residuals, self.band
+        mus = [self.predicted(*expert) for expert in self.model.experts]
+        mu = self.mixed(mus) if mus[1:] else mus[0]
+        decisions, k = self.expect(mu)
+        learner.decide([decisions], 5)
+        v = (mu + 128 >> 8) + learner.pop_rest(decisions, k)
+        if not band.low <= v <= band.high:
+            raise Damage
+        e = 256 * v - mu >> band.down
+        self.v[self.x], self.e[self.x] = v, e
+        for rows, own in zip(self.wrong, mus, strict=True):
+            rows[0].append(256 * v - own >> band.down)
+        band.mean += abs(e) - (band.mean >> 7)
+        learner.seen += 1
+
+    def expect(self, mu):
+        """The decisions of a residual, and k: a unit is 2^k values."""
+        m, band, value = self.model, self.band, self.value
+        W, N, NW, NE = value(0, -1), value(1, 0), value(1, -1), value(1, 1)
+        WW, NN = value(0, -2), value(2, 0)
+        middle = mu + 128 >> 8
+
+        def size(up, right):
+            return abs(self.error(up, right))
+
+        own = 5 * size(0, -1) + size(0, -2)
+        own += 4 * size(1, 0) + 3 * size(1, 1) + 2 * size(1, -1) + size(2, 0)
+        both = beside = own
+        if m.refs:
+            weights = [
+                (6, 0, 0), (2, 0, -1), (2, 0, 1), (2, 1, 0), (2, -1, 0), (1, 1, 1),
+                (1, -1, -1),
+            ]  # fmt: skip
+            beside = sum(
+                w * abs(self.beside(m.refs[0], up, right, True))
+                for w, up, right in weights
+            )
+            both = own * (16 - m.share) + beside * m.share >> 4
+        scale = quarters(both) - 16 + 4 * band.down
+        k = 0 if scale < 48 else (scale - 44) // 4
+        size_class = within(scale - 4 * k, 0, 47)
+        f, w = (
+            within(quarters(v) - 16 + 4 * band.down - 4 * k, 0, 63)
+            for v in (own, beside)
+        )
+        octave, regime = size_class // 4, (size_class >= 28) + (size_class >= 40)
+
+        def leaf(v):
+            return leaf_of(v - middle, k)
+
+        def leaf_of_error(e):
+            return leaf_of((e << band.down) + 128 >> 8, k)
+
+        def around(number):
+            ref = m.refs[number]
+            here, left, up = (self.beside(ref, *at) for at in [(0, 0), (0, -1), (1, 0)])
+            return here + (W - left + N - up >> 1)
+
+        other = around(0) if m.refs else W + NE - N
+        if len(m.refs) > 1:
+            second = around(1)
+            r_second = leaf_of_error(self.beside(m.refs[1], 0, 0, True))
+        else:
+            second = N + NE - value(2, 1)
+            r_second = leaf_of_error(self.error(0, -2))
+        r_w, r_n = (leaf_of_error(self.error(*at)) for at in [(0, -1), (1, 0)])
+        if m.refs:
+            r_ref = leaf_of_error(self.beside(m.refs[0], 0, 0, True))
+        else:
+            r_ref = leaf_of_error(self.error(1, 1))
+
+        def step(up, right):
+            units = size(up, right) << band.down >> k >> 7
+            return bisect_right([1, 2, 4, 7, 12, 20, 40], units)
+
+        texture = sum(
+            (v > middle) << i
+            for i, v in enumerate([W, N, NW, NE, WW, NN, other, 2 * W - WW])
+        )
+        phase, level = (mu + 128) % 256 >> 6, middle - band.low
+        wide = max((band.high - band.low).bit_length() - 6, 0)
+        row_shift, column_shift = (
+            max((n - 1).bit_length() - 6, 0)
+            for n in (self.block.rows, self.block.columns)
+        )
+        context = [
+            f // 2 * 32 + w // 2,
+            (leaf(W) * 32 + leaf(N)) * 3 + regime,
+            (leaf(other) * 32 + leaf(NE)) * 3 + regime,
+            (r_w * 32 + r_n) * 3 + regime,
+            leaf(median(W, N, W + N - NW)) * 48 + size_class + phase * 48 * 32,
+            texture * 12 + octave,
+            r_ref * 48 + size_class,
+            within(level >> wide, 0, 63) * 12 + octave,
+            (leaf(NW) * 32 + leaf(N)) * 3 + regime,
+            (r_ref * 32 + r_second) * 3 + regime,
+            (leaf(second) * 32 + leaf(other)) * 3 + regime,
+            f * 48 + size_class,
+            ((step(0, -1) * 8 + step(1, 0)) * 8 + step(1, 1)) * 12 + octave,
+            (leaf(WW) * 32 + leaf(NN)) * 3 + regime,
+            (self.y >> row_shift) * 64 + (self.x >> column_shift),
+            ((r_w // 2 * 16 + r_ref // 2) * 4 + phase) * 3 + regime,
+        ]
+        learner = self.block.residuals
+        weights = learner.weights[min(band.number, 3) * 12 + octave]
+        context = context[: learner.contexts]
+        return learner.find(context, logistic_row(size_class), weights, 0), k
+
+    def pop_kind(self):
+        block, band, m, value = self.block, self.band, self.model, self.value
+        learner, bits = block.kinds, block.kinds.bits
+
+        def beside(up, right):
+            return self.beside(m.refs[0], up, right)
+
+        near = [value(0, -1), value(1, 0)]
+        if m.refs:
+            near += [beside(0, 0), value(1, 1), value(1, -1), beside(0, 1)]
+            near += [beside(-1, 0), value(0, -2), value(2, 0), beside(0, -1)]
+            near += [beside(1, 0)]
+        else:
+            near += [value(1, 1), value(1, -1), value(0, -2), value(2, 0)]
+        if len(m.refs) > 1:
+            near.append(self.beside(m.refs[1], 0, 0))
+        near += [value(2, 1), value(2, -1), value(1, 2), value(1, -2), value(0, -3)]
+        near += [value(3, 0), value(2, 2), value(2, -2)]
+        near = near[: 60 // bits]
+        context, counts = [], (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20)
+        if learner.contexts == 2:
+            counts = min(4, 10 // bits), 10
+        for n in counts:
+            some = near[:n]
+            word = sum((v - band.low) % 2**bits << bits * i for i, v in enumerate(some))
+            if len(some) * bits > 13:
+                word = word * 0x9E3779B97F4A7C15 % 2**64 >> 51
+            context.append(word)
+        context = context[: learner.contexts]
+        first = even_row(bits, block.n_kinds)
+        weights = learner.weights[min(band.number, 3) * 12]
+        decisions = learner.find(context, first, weights, 0)
+        learner.decide([decisions], bits)
+        learner.advance(decisions)
+        kind = decisions.node - 2**bits
+        if kind > band.high - band.low:
+            raise Damage
+        learner.seen += 1
+        return band.low + kind
+
+
+def decode_grid_block(block, n, size, is_signed):
+    """The n elements, of `size` bytes each."""
+    if block[:1] == b"\xff":
+        return stored_elements(block[1:], n, size, is_signed)
+    if block[:1] != b"\0":
+        raise Damage
+    return [element_of(x, size, is_signed) for x in GridBlock(block[1:], n).decode()]
 
 
 # Mixtures, counts and ranges. A value is a list of intervals (start,

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
+from blocks import FLOATS as FLOAT_TYPES
+from blocks import encode_float, encode_grid, geometry
 from shared import ALL_BYTES, in_mode, random_hierarchy
 
 from bbans import (
@@ -37,13 +39,14 @@ SECTIONS = {
     re.match(r"[A-Za-z ]*[a-z]", section)[0]: section
     for section in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
 }
-MESSAGE, MODEL, NETWORK, CONTAINER, BYTE_BLOCK, SIGNAL, PACKET, RECORD, RECORD_FILE = (
+MESSAGE, MODEL, NETWORK, CONTAINER, BYTE_BLOCK, SIGNAL, GRID, FLOATS, PACKET = (
     SECTIONS[name]
     for name in (
         "Message", "Model file", "Network file", "Container", "Bytes", "Signal",
-        "Packet", "Record", "Record file",
+        "Grid", "Floats", "Packet",
     )
 )  # fmt: skip
+RECORD, RECORD_FILE = SECTIONS["Record"], SECTIONS["Record file"]
 
 CODER = FrozenHMM([4], [[4]], [[3, 1]], prec=2, start_length=4)
 SMALL = {
@@ -349,9 +352,19 @@ def test_elements():
         int(code): name for code, name in re.findall(r"(\d+) (u?int\d+)", names)
     }
     assert sorted(integers) == [*range(16, 24)]
-    low, high, *dates = numbers(names, r"7, only for (\d+) to (\d+), (\d+) and (\d+)")
-    truth, *others = numbers(names, r"(\d+)\s+bool.*?(\d+) dates.*?and (\d+) dur")
-    assert dates == others
+    low, high, first, last = numbers(
+        names, r"7, only for (\d+) to (\d+) and (\d+) to (\d+)"
+    )
+    truth, *dates = numbers(names, r"(\d+)\s+bool.*?(\d+) dates.*?and (\d+) dur")
+    floats = {
+        f"float{bits}": code
+        for code, bits in re.findall(r"(\d+) float(16|32|64)", names)
+    }
+    assert [*range(first, last + 1)] == [*dates, *map(int, floats.values())]
+    for name, code in floats.items():
+        for order, bit in (("<", 0), (">", 128)):
+            array = np.ones(2, np.dtype(name).newbyteorder(order))
+            assert parts(compress(array))[0][0] == int(code) | bit
     assert parts(compress([True]))[0][0] == truth
     for code, kind in zip(dates, "Mm", strict=True):
         for order in "<>":
@@ -499,6 +512,69 @@ def test_the_kinds_of_transforms():
         "wrapped",
     )
     assert [(int(k), name) for k, name in kinds] == [*enumerate(names)]
+
+
+def example_of(section):
+    """The bytes of a section's example, which begin its lines."""
+    text = re.search(r"^```\n(.*?)^```", section, flags=re.M | re.S)[1]
+    rows = re.findall(r"^((?:[0-9a-f]{2}(?: |$))+)", text, flags=re.MULTILINE)
+    return bytes.fromhex("".join(rows))
+
+
+def test_the_worked_example_of_a_grid():
+    size, least, level = numbers(
+        GRID,
+        r"(\d+) x \d+ uint8 values that are 1 where row \+ column > (\d+), else 0, at "
+        r"level (\d)",
+    )
+    block = re.search(r"^    ((?:[0-9a-f]{2} )+[0-9a-f]{2})$", GRID, flags=re.M)[1]
+    block = bytes.fromhex(block)
+    row, column = np.ogrid[:size, :size]
+    values = (row + column > least).astype("u1")
+    assert encode_grid(values, geometry(size, size), level) == block
+    expected = values.ravel().tolist()
+    assert reference.decode_grid_block(block, size**2, 1, False) == expected
+
+
+def test_the_fields_of_a_grid():
+    fields, popped, model = tables(GRID)[:3]
+    assert [row[0] for row in fields] == ["1", "..."]
+    stored = int(re.search(r"(\d+): stored", fields[0][1])[1])
+    values = np.array([7, 255, 90, 1, 200, 33], "u1")
+    assert encode_grid(values, geometry(2, 3), 5) == bytes([stored]) + values.tobytes()
+    assert [row[0] for row in popped[:3]] == ["number"] * 3
+    limits = [re.search(r"1 to (2\^)?(\d+)", row[1]).groups() for row in popped[:2]]
+    most = [2 ** int(n) if power else int(n) for power, n in limits]
+    for columns, bands in (most, (most[0] + 1, 1), (1, most[1] + 1)):
+        values = np.zeros(columns * bands if bands > 1 else 2 * columns, "u1")
+        block = encode_grid(values, geometry(1, columns, bands), 1)
+        assert (block[0] == stored) == (columns > most[0] or bands > most[1])
+    bits = [int(n) for row in model for n in re.findall(r"^bits\((\d)\)", row[0])]
+    assert bits == [3, 5, 4, 4, 5, 3]
+
+
+def test_the_worked_example_of_floats():
+    count, values, level = re.search(
+        r"The (\w+) float64 ([^a-z]*NaN[^a-z]*), as a signal of one channel at level "
+        r"(\d)",
+        FLOATS,
+    ).groups()
+    values = np.array([float(v) for v in values.split(", ")])
+    assert (count, values.size) == ("twelve", 12)
+    block, bits = example_of(FLOATS), values.view("u8")
+    assert encode_float(bits, "float64", int(level), 1) == block
+    assert reference.decode_float_block(block, 12, 29) == bits.tolist()
+
+
+def test_the_types_of_floats():
+    forms, types = tables(FLOATS)[:2]
+    assert [row[0] for row in forms] == ["0, planes", "1, integers", "4, stored"]
+    assert len(types) == len(FLOAT_TYPES) == 6
+    for (name, *sizes), (code, (E, M)) in zip(
+        types, reference.FLOATS.items(), strict=True
+    ):
+        assert [int(v) for v in sizes] == [1 + E + M, E, M]
+        assert FLOAT_TYPES[name][0] == code
 
 
 # ---- record

@@ -24,7 +24,7 @@ from bbans.formats.container import (
     ContainerWriter,
     array_header,
 )
-from bbans.formats.grid_coder import default_coder, is_grid
+from bbans.formats.grid_coder import _sample, default_coder, is_grid
 from bbans.formats.grids import Grid, decode_grid, encode_grid
 
 DTYPES = [
@@ -336,6 +336,7 @@ def test_a_block_has_whole_frames():
         ((50, 20, 512, 512), "u2", "tzyx", 1 << 18, 20 << 18),
         ((50, 100, 512, 512), "u2", "tzyx", 1 << 18, 32 << 18),
         ((9, 2, 100, 100), "u2", "tcyx", 10_000, 180_000),
+        ((40, 424, 640), "u1", "tyx 9", 424 * 640, 20 * 424 * 640),
         # an axis that moves
         ((2, 300, 400, 9), "u1", "cyxt", 240_000, 9 * 240_000),
         ((0, 300, 400), "u1", "tyx", 400, 300 * 400),
@@ -343,7 +344,8 @@ def test_a_block_has_whole_frames():
 )
 def test_sizes_of_blocks(shape, dtype, axes, width, size):
     array = np.broadcast_to(np.zeros((), dtype), shape)
-    coder, shape = planned(GridCoder(axes), array)
+    names, _, level = axes.partition(" ")
+    coder, shape = planned(GridCoder(names, int(level or 5)), array)
     assert coder.width(shape) == width
     found = coder.block_size(array.itemsize, width)
     assert found // width * width == size
@@ -401,7 +403,7 @@ def test_threads_give_the_same_bytes(axes):
         ((64, 8, 8), GridCoder), ((64, 7, 8), SignalCoder), ((64, 8, 7), SignalCoder),
         ((20, 30, 3), GridCoder), ((20, 7, 3), SignalCoder), ((20, 8, 3), GridCoder),
         ((2, 2, 100, 100, 4), GridCoder), ((0, 20, 30), GridCoder),
-        ((8, 1 << 22), SignalCoder),
+        ((8, 1 << 18), GridCoder), ((8, (1 << 18) + 1), SignalCoder),
     ],
 )  # fmt: skip
 def test_the_default_by_shape(shape, wanted):
@@ -415,6 +417,37 @@ def test_the_default_is_that():
     assert bbans.compress(array, level=2) == bbans.compress(array, GridCoder(level=2))
     table = scene(400, 20)
     assert bbans.compress(table) == bbans.compress(table, SignalCoder())
+
+
+def test_what_lies_flat_in_rows_is_a_series():
+    """Rows that are images of their own: what is above in them is in the row itself."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(-9, 10, (90, 60, 12)).cumsum(2).cumsum(1)
+    flat = image.reshape(90, 720).astype("i2")
+    for array in (flat, flat.T[::-1].T, flat.astype(">i2"), flat.astype("f4")):
+        wanted = bbans.compress(array, SignalCoder())
+        assert bbans.compress(array) == wanted
+        assert len(wanted) < 0.95 * len(bbans.compress(array, GridCoder()))
+    images = scene(60, 5000, dtype="i2")
+    for array in (images, images[:, ::-1], images.astype("f4")):
+        assert bbans.compress(array) == bbans.compress(array, GridCoder())
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(8, 65), (8, 1 << 17), (1 << 13, 65), (3, 8, 9000), (2, 3, 90, 80), (700, 8, 8),
+     (1, 1, 300, 300), (9, 90, 90, 3), (200, 300, 4)],
+)  # fmt: skip
+def test_the_sample_of_a_default(shape):
+    """It is a part of the array, neither too large nor too small."""
+    array = np.arange(math.prod(shape)).reshape(shape)
+    sample, layout = _sample(array, laid(shape, None))
+    assert np.isin(sample, array).all()
+    assert sample.size % layout.row == 0
+    assert sample.size >= min(array.size, 1 << 13) // 2
+    assert sample.size <= max(1 << 16, layout.rows * layout.row)
+    rows = sample.reshape(-1, layout.columns, layout.bands)
+    assert (np.diff(rows, axis=1) == layout.bands).all()
 
 
 @pytest.mark.parametrize("level", [1, 3, 4, 9])

@@ -447,13 +447,13 @@ def test_numcodecs_finds_it_by_itself():
 def test_bbans_imports_neither():
     code = (
         "import bbans, bbans.integrations, sys; bbans.compress; bbans.HMM; "
-        "print({'numcodecs', 'zarr'} & {*sys.modules})"
+        "print({'numcodecs', 'zarr', 'xarray'} & {*sys.modules})"
     )
     out = subprocess.check_output([sys.executable, "-c", code], text=True, cwd="/")
     assert out == "set()\n"
 
 
-@pytest.mark.parametrize("name", ["numcodecs", "zarr"])
+@pytest.mark.parametrize("name", ["numcodecs", "zarr", "xarray"])
 def test_what_is_missing_is_named(name):
     code = f"import sys; sys.modules['{name}'] = None\nimport bbans.integrations.{name}"
     done = subprocess.run(

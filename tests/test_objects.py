@@ -237,6 +237,7 @@ EXAMPLES = [
     (VAE.head, equal),
     (HMM.freeze().alphabet, equal),
     (formats.ByteCoder(1, level=3), compresses(bytes(99))),
+    (formats.BaseCoder(np.arange(99)), compresses(np.arange(99))),
     (formats.SignalCoder(3), compresses(np.arange(99))),
     (formats.ModelCoder(HMM.freeze()), compresses([0, 1, 2])),
     (formats.CodecCoder("reversed", Reversed()), compresses(bytes(99))),

@@ -157,6 +157,83 @@ def test_an_axis_of_time(axis, tmp_path):
     assert (f"axis {axis % 3} first" in facts) == (axis != 0)
 
 
+def images(*shape, dtype="u1"):
+    """Frames of something smooth that moves, with noise."""
+    places = np.indices(shape)
+    smooth = 90 + sum(20 * np.sin(place / (7 + i)) for i, place in enumerate(places))
+    noise = np.random.default_rng(0).normal(size=shape)
+    return np.rint(smooth + noise).astype("i8").astype(dtype)
+
+
+def facts_of(chunk):
+    with chunk.open("rb") as file:
+        return bbans.formats.describe(file)
+
+
+@pytest.mark.parametrize("dtype", ["u1", ">i2", "u4", "?", "M8[s]", "f4", "c8"])
+@pytest.mark.parametrize(
+    ("axes", "shape", "cut"),
+    [
+        ("tyx", (6, 30, 40), (4, 30, 25)),
+        ("yxt", (30, 40, 6), (30, 40, 5)),
+        ("tyx", (1, 30, 40), (1, 30, 40)),  # of bytes with an axis behind
+        ("tyxc", (2, 20, 30, 3), (2, 20, 30, 3)),
+        (("depth", "band", "lat", "lon"), (3, 2, 20, 30), (2, 2, 20, 30)),
+        ("tyx", (300, 2, 3), (200, 2, 3)),  # few places: series
+        ("tyx", (300, 4, 40), (200, 4, 40)),
+        ("yx", (30, 3), (20, 3)),
+    ],
+)
+def test_axes(axes, shape, cut, dtype, tmp_path):
+    array = images(*shape, dtype=dtype)
+    written(tmp_path / "x", array, BbansCodec(axes=axes), chunks=cut)
+    assert (zarr.open_array(tmp_path / "x")[:] == array).all()
+
+
+def test_what_codes_a_chunk_of_images(tmp_path):
+    array = images(12, 60, 70)
+    frames = images(1, 60, 70)
+    for name, x, axes, wanted in [
+        ("named", array, "tyx", "1 grid"),
+        ("by lengths", array, None, "1 grid"),
+        ("a frame", frames, "tyx", "1 grid"),
+        ("a frame by lengths", frames, None, "1 grid"),
+        ("moved", array.transpose(1, 2, 0), "yxt", "1 grid"),
+        ("few", images(600, 5, 6), "tyx", "1 signal"),
+    ]:
+        written(tmp_path / name, x, BbansCodec(axes=axes))
+        assert (zarr.open_array(tmp_path / name)[:] == x).all()
+        [chunk] = chunks(tmp_path / name)
+        assert facts_of(chunk)["blocks"] == wanted, name
+    series = size_of_chunks(tmp_path / "by lengths"), tmp_path / "series"
+    written(series[1], array, BbansCodec(axis=0))
+    assert series[0] < 0.9 * size_of_chunks(series[1])
+
+
+def test_axes_that_a_chunk_cannot_have_are_refused(tmp_path):
+    array = images(9, 10, 2, 3)
+    with pytest.raises(ModelError, match=r"x\.transpose\(2, 3, 0, 1\)"):
+        written(tmp_path / "x", array, BbansCodec(axes="yxtz"))
+
+
+def test_axes_of_chunks_in_fortran_order(tmp_path):
+    """Its transpose is what is coded, with the same axes."""
+    array = images(7, 30, 40, dtype="u2")
+    for number, axes in enumerate(["tyx", None]):
+        sizes = []
+        for order in "C", "F":
+            path = tmp_path / f"{number}{order}"
+            zarr.create_array(path, data=array, zarr_format=2, order=order,
+                              compressors=Bbans(axes=axes))  # fmt: skip
+            assert (zarr.open_array(path)[:] == array).all()
+            sizes.append((path / "0.0.0").stat().st_size)
+        assert abs(sizes[0] - sizes[1]) < 0.03 * sizes[0]
+    four = images(2, 3, 20, 30)
+    zarr.create_array(tmp_path / "4", data=four, zarr_format=2, order="F",
+                      compressors=Bbans(axes="tzyx"))  # fmt: skip
+    assert (zarr.open_array(tmp_path / "4")[:] == four).all()
+
+
 def test_a_group_of_the_second_format(tmp_path):
     group = zarr.open_group(tmp_path / "x", mode="w", zarr_format=2)
     array = walk(300, 2, dtype=">i2")
@@ -209,6 +286,8 @@ def test_it_is_smaller_than_zstd(tmp_path):
         BbansCodec(),
         BbansCodec(level=1),
         BbansCodec(axis=-1),
+        BbansCodec(axes="tyx"),
+        BbansCodec(axes=("time", "lat", "lon")),
         BbansCodec(model="0123456789abcdef"),
         BbansCodec(2, 0, HMM.random(2, 3, seed=0).freeze()),
     ],
@@ -221,8 +300,8 @@ def test_settings_go_through_json(codec):
     assert again == codec
     assert hash(again) == hash(codec)
     assert again != BbansCodec(level=4)
-    assert (again.level, again.axis, again.model) == (
-        codec.level, codec.axis, codec.model,
+    assert (again.level, again.axis, again.model, again.axes) == (
+        codec.level, codec.axis, codec.model, codec.axes,
     )  # fmt: skip
     assert pickle.loads(pickle.dumps(codec)) == codec
 
@@ -243,6 +322,9 @@ def test_a_name_without_settings_is_enough():
         ({"name": "zstd"}, "codec must be 'bbans', not 'zstd'"),
         ({"name": "bbans", "configuration": {"speed": 1}}, "no setting 'speed'"),
         ({"name": "bbans", "configuration": {"level": 12}}, "1 to 9, not 12"),
+        ({"name": "bbans", "configuration": {"axes": "tyy"}}, "a name twice"),
+        ({"name": "bbans", "configuration": {"axes": ["t", 3]}}, "letter for each"),
+        ({"name": "bbans", "configuration": {"axes": "tyx", "axis": 0}}, "one of them"),
     ],
 )
 def test_settings_that_are_none(data, text):
@@ -354,6 +436,7 @@ def test_text_of_any_length_is_refused(tmp_path):
     ("codec", "text"),
     [
         (BbansCodec(axis=2), r"has no axis 2"),
+        (BbansCodec(axes="tyx"), r"'tyx' are 3, and an array of shape \(10, 2\)"),
         (BbansCodec(model=FROZEN), "a model codes integers, not float64"),
     ],
 )
@@ -389,6 +472,95 @@ def test_dask_and_xarray(tmp_path):
     assert (part.compute() == data.level[130:300:7, 1:3]).all()
     again = xarray.open_zarr(tmp_path / "x", consolidated=False)
     assert float(again.wind.mean()) == float(data.wind.mean())
+
+
+def weather():
+    xarray = pytest.importorskip("xarray")
+    times = np.datetime64("2026-01-01", "ns") + np.arange(30) * np.timedelta64(1, "h")
+    where = ("lat", "lon")
+    data = xarray.Dataset(
+        {
+            "rain": (("time", *where), images(30, 20, 25, dtype="i2")),
+            "heat": ((*where, "time"), images(20, 25, 30, dtype="f4") / np.float32(4)),
+            "land": (where, images(20, 25) > 90),
+            "station": (("place", "time"), walk(5, 30)),
+            "wide": (("time", "place"), walk(30, 5)),
+            "name": (("place",), np.array(["a", "b", "c", "d", "e"], object)),
+            "packed": (("time", *where), images(30, 20, 25, dtype="f8") / 8 + 1),
+            "one": ((), 7),
+        },
+        coords={"time": times, "lat": np.arange(20.0), "lon": np.arange(25.0)},
+    )
+    data.packed.encoding = {"dtype": "int16", "scale_factor": 0.125, "add_offset": 1.0,
+                            "_FillValue": -9, "source": "elsewhere"}  # fmt: skip
+    return xarray, data
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_encodings_from_the_dims_of_xarray(version, tmp_path):
+    xarray, data = weather()
+    from bbans.integrations.xarray import encoding
+
+    found = encoding(data, 3, zarr_format=version)
+    assert found.keys() == {*data.variables} - {"name"}
+    of = "compressors" if version == 2 else "serializer"
+    codecs = {name: found[name][of] for name in found}
+    assert {codec.level for codec in codecs.values()} == {3}
+    assert codecs["rain"].axes == ["time", "lat", "lon"]
+    assert codecs["heat"].axes == ["lat", "lon", "time"]
+    assert codecs["land"].axes == ["lat", "lon"]
+    assert (codecs["station"].axis, codecs["station"].axes) == (1, None)
+    assert (codecs["wide"].axis, codecs["wide"].axes) == (0, None)
+    assert (codecs["time"].axis, codecs["time"].axes) == (None, None)
+    kept = found["packed"].keys() - {"compressors", "serializer"}
+    assert kept == {"dtype", "scale_factor", "add_offset", "_FillValue"}
+    data = data.drop_vars("name")
+    data.to_zarr(
+        tmp_path / "x", zarr_format=version, consolidated=False, encoding=found
+    )
+    again = xarray.open_zarr(tmp_path / "x", consolidated=False).load()
+    xarray.testing.assert_identical(again, data)
+    assert again.packed.encoding["dtype"] == np.dtype("i2")
+    chunked = again.chunk(time=7)
+    chunked.to_zarr(tmp_path / "y", zarr_format=version, consolidated=False,
+                    encoding=encoding(chunked, zarr_format=version))  # fmt: skip
+    again = xarray.open_zarr(tmp_path / "y", consolidated=False).load()
+    xarray.testing.assert_identical(again, data)
+
+
+def test_an_array_of_xarray_by_its_dims():
+    _, data = weather()
+    from bbans.integrations.xarray import compress, encoding
+
+    for name in {*data.data_vars} - {"name"}:
+        blob = compress(data[name], level=4)
+        found = bbans.decompress(blob)
+        assert found.dtype == data[name].dtype
+        assert (found == data[name].values).all()
+    wanted = bbans.compress(
+        data.rain.values.transpose(1, 2, 0), bbans.formats.GridCoder("yxt")
+    )
+    assert compress(data.rain.transpose("lat", "lon", "time")) == wanted
+    assert len(compress(data.rain, block_size=3000)) > len(wanted)
+    assert encoding(data.rain).keys() == {"rain", "time", "lat", "lon"}
+    nameless = data.rain.rename(None)
+    assert "__xarray_dataarray_variable__" in encoding(nameless)
+
+
+def test_what_is_nothing_of_xarray():
+    _, data = weather()
+    from bbans.integrations.xarray import compress, encoding
+
+    with pytest.raises(ModelError, match="a Dataset or a DataArray of xarray"):
+        encoding(np.zeros(3))
+    with pytest.raises(ModelError, match="zarr_format must be 2 or 3, not 4"):
+        encoding(data, zarr_format=4)
+    with pytest.raises(ModelError, match="1 to 9, not 0"):
+        encoding(data, 0)
+    with pytest.raises(ModelError, match="a DataArray of xarray"):
+        compress(np.zeros((3, 4)))
+    with pytest.raises(bbans.SymbolError):
+        compress(data.name)
 
 
 def test_dask_in_processes(tmp_path):

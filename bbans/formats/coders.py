@@ -292,7 +292,7 @@ class ByteCoder(Coder):
         return f"ByteCoder(order={self.order}, level={self.level})"
 
     def block_size(self, itemsize: int, width: int) -> int:
-        return (1 << 20) // itemsize
+        return (1 << (21 if self._is_float else 20)) // itemsize
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
         if self._is_float:

@@ -105,7 +105,8 @@ def decode_floats(block: Buffer, out: NDArray[Any], element: int) -> None:
     """
     native = out if out.dtype.isnative else np.empty(out.size, out.dtype.newbyteorder())
     data = np.frombuffer(block, np.uint8)
-    work = workspace(lib.bbans_float_decoder_bytes(element, out.size))
+    form = int(data[0]) if data.size else 0
+    work = workspace(max(lib.bbans_float_form_bytes(element, form, out.size), 8))
     status = lib.bbans_float_decompress(
         element, pointer(data, "uint8_t[]"), data.size,
         ffi.from_buffer(native, require_writable=True), out.size,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bbans._records import Buffer
@@ -28,13 +30,16 @@ if TYPE_CHECKING:  # loaded when used, as the coders of other blocks are
 
 __all__ = ["GridCoder", "axes_coder", "default_coder", "is_grid"]
 
-# Elements of a block, unless a frame has more.
-_BLOCK = 1 << 22
+# Elements of a block, unless a frame has more; from which level on twice as many.
+_BLOCK, _SMALL_LEVEL = 1 << 22, 8
 # Frames of a block of several axes of frames, in periods, so that most have one before.
 _PERIODS = 4
 # Rows and columns of what is a grid by default, and columns of what may be a series.
 _SIDE_MIN, _COLUMNS_MAX = 8, 64
-_ITEMSIZE_MAX = 8
+# Columns of a grid at the most: more its blocks only store.
+_SIDE_MAX = 1 << 18
+# Elements and rows of what is tried as a grid and as a series.
+_SAMPLE_MIN, _SAMPLE_MAX, _SAMPLE_ROWS = 1 << 13, 1 << 16, 16
 
 
 class GridCoder(Coder):
@@ -77,10 +82,11 @@ class GridCoder(Coder):
     elsewhere, as in "yxt", is moved by `compress`, and back by `decompress`; what needs
     more is refused, with the transpose that would do.
 
-    A block has whole frames, by default of 2**22 elements or one frame at least, and
-    none refers to another: so a part of a video can be decoded, threads can share the
-    work, and the first frame of each block has none before it. An image by itself, and
-    frames of more than 2**24 bytes, are divided at rows.
+    A block has whole frames, by default of 2**22 elements or one frame at least, at
+    levels 8 and 9 of 2**23, and none refers to another: so a part of a video can be
+    decoded, threads can share the work, and the first frame of each block has none
+    before it. An image by itself, and frames of more than 2**24 bytes, are divided at
+    rows.
 
     Examples
     --------
@@ -111,7 +117,8 @@ class GridCoder(Coder):
 
     def laid_out(self, shape: tuple[int, ...], itemsize: int) -> GridCoder:
         coder = copy(self)
-        coder._plan = _Plan(laid(shape, self.axes), itemsize)
+        block = _BLOCK << (self.level >= _SMALL_LEVEL)
+        coder._plan = _Plan(laid(shape, self.axes), itemsize, block)
         return coder
 
     def axis_of(self, shape: tuple[int, ...]) -> int:
@@ -130,7 +137,9 @@ class GridCoder(Coder):
         )
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
-        grid = self._planned.grid(steps.size)
+        return self._coded(steps, self._planned.grid(steps.size))
+
+    def _coded(self, steps: NDArray[Any], grid: Grid) -> Buffer:
         if self._is_float:
             return self._floats(steps, grid=grid)
         from bbans.formats.grids import encode_grid
@@ -159,6 +168,8 @@ class _Plan:
     layout : Layout
     itemsize : int
         Bytes of an element.
+    block : int
+        Elements that a block should have.
 
     Raises
     ------
@@ -166,8 +177,8 @@ class _Plan:
         If a block would have too many bytes; the text says what to do.
     """
 
-    def __init__(self, layout: Layout, itemsize: int) -> None:
-        self.layout = layout
+    def __init__(self, layout: Layout, itemsize: int, block: int) -> None:
+        self.layout, self._block = layout, block
         self.row = max(layout.row, 1)
         self.frame = max(layout.rows, 1) * self.row
         most = BLOCK_BYTES_MAX // itemsize
@@ -187,7 +198,7 @@ class _Plan:
 
     def _by_frames(self, most: int) -> int:
         n, period = self.layout.n_frames, self.layout.period
-        frames = max(_BLOCK // self.frame, _PERIODS * period)
+        frames = max(self._block // self.frame, _PERIODS * period)
         frames = max(min(frames, most // self.frame), 1)
         blocks = -(-n // frames)
         frames = -(-n // blocks)  # of about the same length
@@ -199,7 +210,7 @@ class _Plan:
         """Blocks of about the same number of rows; of several frames such that end
         where a frame does, if there are."""
         rows = max(self.layout.rows, 1)
-        parts = -(-rows // max(_BLOCK // self.row, 1))
+        parts = -(-rows // max(self._block // self.row, 1))
         if self.layout.n_frames > 1:
             even = (n for n in range(parts, 2 * parts) if rows % n == 0)
             parts = next(even, parts)
@@ -230,8 +241,7 @@ def is_grid(shape: tuple[int, ...]) -> bool:
     if axes is None or (len(shape) == 2 and shape[1] <= _COLUMNS_MAX):
         return False
     layout = laid(shape, axes)
-    is_long = layout.row * _ITEMSIZE_MAX > BLOCK_BYTES_MAX
-    return min(layout.rows, layout.columns) >= _SIDE_MIN and not is_long
+    return layout.rows >= _SIDE_MIN and _SIDE_MIN <= layout.columns <= _SIDE_MAX
 
 
 def axes_coder(axes: Axes, shape: tuple[int, ...], level: int) -> Coder | None:
@@ -256,8 +266,53 @@ def axes_coder(axes: Axes, shape: tuple[int, ...], level: int) -> Coder | None:
     return None
 
 
-def default_coder(header: Header, shape: tuple[int, ...]) -> type[Coder]:
-    """What codes an array of this header and shape if nothing is said."""
+def default_coder(
+    header: Header, shape: tuple[int, ...], array: NDArray[Any] | None = None
+) -> type[Coder]:
+    """What codes an array of this header and shape if nothing is said.
+
+    Parameters
+    ----------
+    header : Header
+    shape : tuple of int
+    array : ndarray, optional
+        Its elements as integers, by which an array whose shape is that of a grid may
+        turn out to be series, as images are that lie flat in the rows of a table.
+    """
     if header.element >= FIRST_EXTENSION:
         return ByteCoder  # weights, which follow no order
-    return GridCoder if is_grid(shape) else SignalCoder
+    if not is_grid(shape):
+        return SignalCoder
+    if array is not None and array.size and _is_shorter_as_series(array, header):
+        return SignalCoder
+    return GridCoder
+
+
+def _is_shorter_as_series(array: NDArray[Any], header: Header) -> bool:
+    """Whether a sample of the elements is shorter one after the other, by more than it
+    may err."""
+    from bbans.formats.grids import Grid
+
+    sample, layout = _sample(array, laid(array.shape, None))
+    sample = np.ascontiguousarray(sample, header.dtype).reshape(-1, 1)
+    as_grid, as_series = GridCoder(level=1), SignalCoder(level=1)
+    as_grid._element = as_series._element = header.element
+    grid = Grid(layout.rows, layout.columns, layout.bands)
+    return 20 * len(as_series.encode(sample)) < 19 * len(as_grid._coded(sample, grid))
+
+
+def _sample(array: NDArray[Any], layout: Layout) -> tuple[NDArray[Any], Layout]:
+    """Some frames, or rows, from the middle of an array, and how they lie."""
+    size = min(max(array.size // 8, _SAMPLE_MIN), _SAMPLE_MAX)
+    for _ in layout.frames:
+        n = min(max(size * len(array) // array.size, 1), len(array))
+        start = (len(array) - n) // 2
+        array = array[start : start + n]
+        if n > 1:
+            return array, layout
+        array = array[0]
+    rows = min(max(size // layout.row, _SAMPLE_ROWS), layout.rows)
+    columns = min(max(size // (rows * layout.bands), 1), layout.columns)
+    start = (layout.rows - rows) // 2
+    array = array[start : start + rows, :columns]
+    return array, replace(layout, rows=rows, columns=columns)

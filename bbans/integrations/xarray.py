@@ -18,7 +18,7 @@ try:
     import xarray
 except ImportError as error:
     raise ImportError(
-        "bbans.integrations.xarray needs xarray: pip install xarray 'bbans[zarr]'"
+        "bbans.integrations.xarray needs xarray: pip install 'bbans[zarr]' xarray"
     ) from error
 
 __all__ = ["compress", "encoding"]

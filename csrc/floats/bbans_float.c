@@ -25,6 +25,15 @@ static void take_elements(const uint8_t *bytes, size_t n, size_t width,
         bbans_element_put(to + i, bbans_load(bytes + i, width), width);
 }
 
+size_t bbans_float_form_bytes(int element, int form, size_t n)
+{
+    if (bbans_float_decoder_bytes(element, n) == 0)
+        return 0;
+    return form == BBANS_FORM_PLANES ? bbans_planes_decoder_bytes(element, n)
+           : form == BBANS_FORM_INTEGERS ? bbans_integers_decoder_bytes(n)
+                                         : 0;
+}
+
 bbans_status bbans_float_decompress(int element, const uint8_t *block,
                                     size_t n_bytes, void *data, size_t n,
                                     void *work, size_t work_bytes)
@@ -37,10 +46,10 @@ bbans_status bbans_float_decompress(int element, const uint8_t *block,
         return BBANS_ERR_SYMBOL;
     if (n < 1 || n > BBANS_BLOCK_MAX)
         return BBANS_ERR_SIZE;
-    if (work_bytes < bbans_float_decoder_bytes(element, n))
-        return BBANS_ERR_CAPACITY;
     if (n_bytes < 1)
         return BBANS_ERR_CORRUPT;
+    if (work_bytes < bbans_float_form_bytes(element, block[0], n))
+        return BBANS_ERR_CAPACITY;
     switch (block[0]) {
     case BBANS_FORM_PLANES:
         return bbans_planes_decompress(element, block + 1, n_bytes - 1, data, n,

@@ -100,6 +100,8 @@ static uint64_t take_below(const bbans_float_type *type, int64_t biased,
         exponent = bbans_raw_take(r, type->exponent);
     else
         exponent = biased - 1 > ones ? (uint64_t)(biased - 1 - ones) : 0;
+    if (exponent >> type->exponent != 0) /* more than there is */
+        exponent = (uint64_t)1 << type->exponent;
     return exponent << type->fraction | bbans_raw_take(r, type->fraction);
 }
 
@@ -165,9 +167,8 @@ static uint64_t nearest_of(const bbans_ratio *ratio)
     return kept >> 63 != 0 ? UINT64_MAX : kept;
 }
 
-/* What a magnitude that is a number counts: *m 2^e. */
-static int parts_of(const bbans_float_type *type, uint64_t magnitude,
-                    uint64_t *m)
+int bbans_float_parts(const bbans_float_type *type, uint64_t magnitude,
+                      uint64_t *m)
 {
     const uint64_t one = (uint64_t)1 << type->fraction;
     const int biased = (int)(magnitude >> type->fraction);
@@ -188,7 +189,7 @@ static int multiple_of(const bbans_float_type *type, const bbans_conversion *c,
     *d = 0;
     if (magnitude >= type->end)
         return 0;
-    e = parts_of(type, magnitude, &m);
+    e = bbans_float_parts(type, magnitude, &m);
     if (m > 0) { /* m den < 2^(53 + 64) */
         bbans_ratio ratio = bbans_ratio_of(m, den, &c->by_num);
 
@@ -213,7 +214,7 @@ static int rounded_of(const bbans_float_type *type, const bbans_conversion *c,
     *q = 0;
     if (magnitude >= type->end)
         return 0;
-    up = parts_of(type, magnitude, &m) - c->e;
+    up = bbans_float_parts(type, magnitude, &m) - c->e;
     if (up > 0) {
         if (up + bbans_bit_length(m) > 63)
             return 0;

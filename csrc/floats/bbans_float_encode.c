@@ -83,20 +83,17 @@ static void try_planes(shortest *best, int element, const void *data, size_t n,
     }
 }
 
-#define KINDS_ALL ((1u << BBANS_CONVERT_KINDS) - 1)
-
 /* The last bytes of the workspace have room for a block. */
-static void try_integers(shortest *best, const bbans_floats *floats,
-                         unsigned kinds, void *work, size_t work_bytes)
+static void try_integers(shortest *best, const bbans_floats *floats, void *work,
+                         size_t work_bytes)
 {
     const size_t stored = 1 + floats->n * floats->type.width;
     uint8_t *block = (uint8_t *)work + (work_bytes - stored);
     const size_t cap = best->n > 0 ? best->n - 1 : best->cap - 1;
     size_t used;
 
-    if (cap > 1 &&
-        bbans_integers_compress(floats, kinds, block, cap - 1, &used, work,
-                                work_bytes - stored) == BBANS_OK) {
+    if (cap > 1 && bbans_integers_compress(floats, block, cap - 1, &used, work,
+                                           work_bytes - stored) == BBANS_OK) {
         best->block[0] = BBANS_FORM_INTEGERS;
         memcpy(best->block + 1, block, used);
         best->n = 1 + used;
@@ -138,7 +135,7 @@ bbans_status bbans_float_compress(int element, size_t channels,
         floats.groups = channels > 0 ? channels : grid->bands;
         floats.grid = grid;
         floats.level = level;
-        try_integers(&best, &floats, KINDS_ALL, work, work_bytes);
+        try_integers(&best, &floats, work, work_bytes);
     }
     if (best.n > 0) {
         *n_bytes = best.n;

@@ -7,8 +7,12 @@
 /* ---- Workspace ------------------------------------------------------------
  */
 
+/* Of each group the best of all; the best but orders; orders; the best, but
+ * what is rounded is coarse. */
+enum { BEST, NO_ORDERS, ORDERS, COARSE, CHOICES };
+
 typedef struct {
-    bbans_conversion *conversion; /* [BBANS_CONVERSIONS_MAX] */
+    bbans_conversion *conversion; /* CHOICES times for all groups */
     uint64_t *integer;            /* [n], then as elements */
     uint8_t *class_of;            /* [n] */
     int16_t *moved;               /* [n] */
@@ -36,9 +40,10 @@ size_t bbans_integers_encoder_bytes(int element, size_t channels,
         return 0;
     if (bytes < bbans_float_find_bytes())
         bytes = bbans_float_find_bytes();
-    bytes += to_eight(BBANS_CONVERSIONS_MAX * sizeof(bbans_conversion)) +
-             8 * (uint64_t)n + to_eight(n) + to_eight(2 * (uint64_t)n) +
-             2 * to_eight(bbans_element_bytes(element) * (uint64_t)n);
+    bytes +=
+        to_eight(CHOICES * BBANS_CONVERSIONS_MAX * sizeof(bbans_conversion)) +
+        8 * (uint64_t)n + to_eight(n) + to_eight(2 * (uint64_t)n) +
+        2 * to_eight(bbans_element_bytes(element) * (uint64_t)n);
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
 
@@ -49,7 +54,7 @@ static gather_space cut_gather(void *work, size_t n, size_t width,
     gather_space w;
 
     w.conversion = (bbans_conversion *)(void *)rest;
-    rest += to_eight(BBANS_CONVERSIONS_MAX * sizeof *w.conversion);
+    rest += to_eight(CHOICES * BBANS_CONVERSIONS_MAX * sizeof *w.conversion);
     w.integer = (uint64_t *)(void *)rest;
     rest += 8 * n;
     w.class_of = rest;
@@ -438,47 +443,83 @@ static int is_same_conversion(const bbans_conversion *a,
             (a->num == b->num && a->den == b->den));
 }
 
-/* A conversion for each group, or one for all; returns what they may take. */
-static uint64_t find_conversions(gather *g, unsigned kinds)
+/* ---- Which conversions -----------------------------------------------------
+ */
+
+/* What orders must gain, in 2^-4: integers that are proportional to floats are
+ * predicted better than samples show. */
+#define ORDERS_GAIN 15
+
+/* Part that others than the best must gain in a trial: a block of more has more
+ * to learn from. */
+#define OTHERS_GAIN 64
+
+/* Choices of all groups, and what they may take in 2^-8 bits. */
+typedef struct {
+    bbans_conversion *conversion[CHOICES];
+    uint64_t bits[CHOICES];
+    int shared[CHOICES];
+} choices;
+
+static void choose_group(choices *to, size_t i,
+                         const bbans_found found[BBANS_FOUND])
 {
-    const size_t groups = g->floats->groups;
-    uint64_t bits = 0;
-    size_t i;
+    const bbans_found *order = found + BBANS_CONVERT_ORDER;
+    const bbans_found *ratio = found + BBANS_CONVERT_RATIO;
+    const bbans_found *rounded = found + BBANS_CONVERT_ROUNDED;
+    const bbans_found *chosen[CHOICES];
+    size_t k;
 
-    g->shared = 1;
-    if (groups > BBANS_CONVERSIONS_MAX) {
-        bbans_floats all = *g->floats;
-
-        all.groups = 1;
-        return bbans_float_find(g->w.conversion, &all, 0, kinds, g->w.coder);
+    chosen[ORDERS] = order;
+    chosen[NO_ORDERS] = ratio->bits <= rounded->bits ? ratio : rounded;
+    if (chosen[NO_ORDERS]->bits >= BBANS_FOUND_NONE)
+        chosen[NO_ORDERS] = order;
+    chosen[BEST] =
+        order->bits / 16 < chosen[NO_ORDERS]->bits / 16 / 16 * ORDERS_GAIN
+            ? order
+            : chosen[NO_ORDERS];
+    chosen[COARSE] =
+        chosen[BEST] == rounded ? found + BBANS_FOUND_COARSE : chosen[BEST];
+    for (k = 0; k < CHOICES; k++) {
+        to->conversion[k][i] = chosen[k]->c;
+        to->bits[k] += chosen[k]->bits;
+        if (!is_same_conversion(to->conversion[k], to->conversion[k] + i))
+            to->shared[k] = 0;
     }
-    for (i = 0; i < groups; i++) {
-        bits += bbans_float_find(g->w.conversion + i, g->floats, i, kinds,
-                                 g->w.coder);
-        if (!is_same_conversion(g->w.conversion, g->w.conversion + i))
-            g->shared = 0;
-    }
-    return bits;
 }
 
-bbans_status bbans_integers_compress(const bbans_floats *floats, unsigned kinds,
-                                     uint8_t *block, size_t cap,
-                                     size_t *n_bytes, void *work,
-                                     size_t work_bytes)
+/* For each group, or one for all. */
+static void find_choices(choices *to, const bbans_floats *floats, void *work)
+{
+    bbans_found found[BBANS_FOUND];
+    bbans_floats all = *floats;
+    size_t i;
+
+    memset(to->bits, 0, sizeof to->bits);
+    for (i = 0; i < CHOICES; i++)
+        to->shared[i] = 1;
+    if (floats->groups > BBANS_CONVERSIONS_MAX)
+        all.groups = 1;
+    for (i = 0; i < all.groups; i++) {
+        bbans_float_find(found, &all, i, work);
+        choose_group(to, i, found);
+    }
+}
+
+static bbans_status code(const bbans_floats *floats, const gather_space *w,
+                         int shared, uint8_t *block, size_t cap,
+                         size_t *n_bytes)
 {
     bbans_status status;
     out_bytes out;
-    uint64_t bits;
     gather g;
 
     memset(&g, 0, sizeof g);
     g.floats = floats;
-    g.w = cut_gather(work, floats->n, floats->type.width, work_bytes);
-    bits = find_conversions(&g, kinds);
-    if (bits >> 11 > (uint64_t)cap + cap / 8)
-        return BBANS_ERR_CAPACITY;
+    g.w = *w;
+    g.shared = shared;
     g.flags = (floats->channels == 0 ? BBANS_FLOAT_GRID : 0) |
-              (g.shared ? BBANS_FLOAT_SHARED : 0);
+              (shared ? BBANS_FLOAT_SHARED : 0);
     gather_integers(&g);
     if (g.exceptions > 0) {
         g.flags |= BBANS_FLOAT_CLASSES;
@@ -494,5 +535,80 @@ bbans_status bbans_integers_compress(const bbans_floats *floats, unsigned kinds,
     status = put_block(&g, &out);
     *n_bytes = out.n;
     return status;
+}
+
+/* Floats from the middle on that are enough to compare conversions by: a
+ * quarter, or of high levels a half, but not few and not too many. */
+#define TRIAL_FEW 2048
+#define TRIAL 8192
+#define TRIAL_HIGH 32768 /* from level 7 on */
+
+static bbans_floats trial_of(const bbans_floats *floats)
+{
+    const int high = floats->level >= 7;
+    const size_t most = high ? TRIAL_HIGH : TRIAL;
+    const size_t part = floats->n / (high ? 2 : 4);
+    const size_t want = part < TRIAL_FEW ? TRIAL_FEW
+                        : part < most    ? part
+                                         : most;
+    const size_t step = floats->channels > 0
+                            ? floats->channels
+                            : floats->grid->columns * floats->grid->bands;
+    const size_t steps = floats->n / step;
+    const size_t few = want / step > 0 ? want / step : 1;
+    bbans_floats trial = *floats;
+
+    if (few < steps) {
+        trial.n = few * step;
+        trial.data += (steps - few) / 2 * step * floats->type.width;
+    }
+    return trial;
+}
+
+/* The best choice, by blocks of some of the floats where samples do not tell.
+ */
+static size_t choose(const choices *to, const bbans_floats *floats,
+                     gather_space *w, uint8_t *block, size_t cap)
+{
+    const bbans_floats trial = trial_of(floats);
+    size_t k, others = 0, best = BEST, least = SIZE_MAX;
+    int tried[CHOICES];
+
+    for (k = 0; k < CHOICES; k++) { /* much worse, or the same, is none */
+        tried[k] = to->bits[k] / 2 <= to->bits[BEST] &&
+                   (k == BEST || to->bits[k] != to->bits[BEST]);
+        others += k != BEST && tried[k];
+    }
+    for (k = 0; k < CHOICES && others > 0; k++) {
+        size_t n_bytes;
+
+        w->conversion = to->conversion[k];
+        if (tried[k] &&
+            code(&trial, w, to->shared[k], block, cap, &n_bytes) == BBANS_OK &&
+            n_bytes < least - (k != BEST ? least / OTHERS_GAIN : 0)) {
+            least = n_bytes;
+            best = k;
+        }
+    }
+    return best;
+}
+
+bbans_status bbans_integers_compress(const bbans_floats *floats, uint8_t *block,
+                                     size_t cap, size_t *n_bytes, void *work,
+                                     size_t work_bytes)
+{
+    gather_space w =
+        cut_gather(work, floats->n, floats->type.width, work_bytes);
+    choices to;
+    size_t k;
+
+    for (k = 0; k < CHOICES; k++)
+        to.conversion[k] = w.conversion + k * BBANS_CONVERSIONS_MAX;
+    find_choices(&to, floats, w.coder);
+    if (to.bits[BEST] >> 11 > (uint64_t)cap + cap / 8)
+        return BBANS_ERR_CAPACITY;
+    k = choose(&to, floats, &w, block, cap);
+    w.conversion = to.conversion[k];
+    return code(floats, &w, to.shared[k], block, cap, n_bytes);
 }
 #endif /* BBANS_DECODER_ONLY */

@@ -312,11 +312,10 @@ size_t bbans_integers_encoder_bytes(int element, size_t channels,
                                     const bbans_grid *grid, size_t n,
                                     int level);
 
-/* A block from its second byte on, of conversions of the kinds that have a bit;
- * ERR_CAPACITY where it is not likely to be of `cap` bytes at most. */
-bbans_status bbans_integers_compress(const bbans_floats *floats, unsigned kinds,
-                                     uint8_t *block, size_t cap,
-                                     size_t *n_bytes, void *work,
+/* A block from its second byte on; ERR_CAPACITY where it is not likely to be
+ * of `cap` bytes at most. */
+bbans_status bbans_integers_compress(const bbans_floats *floats, uint8_t *block,
+                                     size_t cap, size_t *n_bytes, void *work,
                                      size_t work_bytes);
 
 /* ---- Conversions of floats ----------------------------------------------- */
@@ -348,11 +347,25 @@ void bbans_rounded_put(const bbans_float_type *type, const bbans_conversion *c,
                        uint64_t q, uint64_t bits, bbans_raw_writer *w);
 void bbans_raw_flush(bbans_raw_writer *w);
 
-/* The conversion of a group that seems to take least, of kinds by their bits;
- * returns about how many bits that is for the group.  Not `fine`. */
+/* What a finite magnitude counts: *m times 2 to what is returned. */
+int bbans_float_parts(const bbans_float_type *type, uint64_t magnitude,
+                      uint64_t *m);
+
+/* The conversion of each kind that seems to take least of a group's floats,
+ * without `fine`; and about how much, in 2^-8 bits.  ROUNDED is that or ZERO,
+ * and so is COARSE, which leaves more to raw bits. */
+#define BBANS_FOUND_COARSE 3
+#define BBANS_FOUND 4
+#define BBANS_FOUND_NONE (UINT64_MAX / 2)
+
+typedef struct {
+    bbans_conversion c;
+    uint64_t bits;
+} bbans_found;
+
 size_t bbans_float_find_bytes(void);
-uint64_t bbans_float_find(bbans_conversion *found, const bbans_floats *floats,
-                          size_t group, unsigned kinds, void *work);
+void bbans_float_find(bbans_found found[BBANS_FOUND],
+                      const bbans_floats *floats, size_t group, void *work);
 #endif /* BBANS_DECODER_ONLY */
 
 /* ---- Planes: what follows the first byte --------------------------------- */
@@ -370,5 +383,9 @@ size_t bbans_planes_decoder_bytes(int element, size_t n);
 bbans_status bbans_planes_decompress(int element, const uint8_t *block,
                                      size_t n_bytes, void *data, size_t n,
                                      void *work, size_t work_bytes);
+
+/* Workspace to decompress n elements of a form, which may be much less than
+ * bbans_float_decoder_bytes. */
+size_t bbans_float_form_bytes(int element, int form, size_t n);
 
 #endif

@@ -29,6 +29,8 @@ static uint64_t element_of(kind which, size_t i, unsigned bits)
     if (which == TWO_SCALES && i > N_MAX / 2)
         exponent += 60; /* in a part of the block only */
     exponent = 100 - exponent;
+    if (bits == 8)
+        return (random & 0x87) | (exponent & 15) << 3;
     return (random >> 7 & ~(UINT64_C(0xff) << (bits - 9))) |
            exponent << (bits - 9) | (random & 1) << (bits - 1);
 }
