@@ -48,7 +48,7 @@ def patterns(dtype):
     if size == 2:
         bits = np.arange(2**16).astype("u2")
     else:
-        bits = np.random.default_rng(size).integers(0, 2 ** (8 * size), 4000, np.uint64)
+        bits = np.random.default_rng(size).integers(0, 2 ** (8 * size), 4096, np.uint64)
         values = [0.0, 1.0, np.inf, np.nan, np.finfo(dtype).max, np.finfo(dtype).tiny]
         unsigned = f"u{size}"
         some = np.array(values, dtype).view(unsigned)
@@ -63,8 +63,7 @@ def patterns(dtype):
 @pytest.mark.parametrize("dtype", NATIVE)
 def test_every_pattern(dtype, coder):
     flat, make = patterns(dtype), CODERS[coder]
-    shapes = [(-1, 20)] if dtype != "f2" else [(-1, 16)]
-    for array in (flat, flat.reshape(shapes[0]), flat.reshape(2, -1, 8, 4)):
+    for array in (flat, flat.reshape(-1, 16), flat.reshape(2, -1, 8, 4)):
         if coder == "grid" and array.ndim < 2:
             continue
         comes_back(array, make())

@@ -545,8 +545,10 @@ def test_the_fields_of_a_grid():
     assert [row[0] for row in popped[:3]] == ["number"] * 3
     limits = [re.search(r"1 to (2\^)?(\d+)", row[1]).groups() for row in popped[:2]]
     most = [2 ** int(n) if power else int(n) for power, n in limits]
-    for columns, bands in (most, (most[0] + 1, 1), (1, most[1] + 1)):
-        values = np.zeros(columns * bands if bands > 1 else 2 * columns, "u1")
+    for columns, bands in (
+        (most[0], 1), (1, most[1]), (most[0] + 1, 1), (1, most[1] + 1),
+    ):  # fmt: skip
+        values = np.zeros(2 * columns * bands, "u1")
         block = encode_grid(values, geometry(1, columns, bands), 1)
         assert (block[0] == stored) == (columns > most[0] or bands > most[1])
     bits = [int(n) for row in model for n in re.findall(r"^bits\((\d)\)", row[0])]
