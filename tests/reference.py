@@ -1196,14 +1196,15 @@ def decode_pieces(block, signal):
 
 
 def integers_of_piece(code, n, data, signal):
-    """The bytes of n integers."""
+    """The bytes of n integers, or floats as those of their bits."""
     element, channels = code & 63, 1
-    width, is_signed = (
-        (3, True) if element == 8 else (1 << (element - 16) // 2, code % 2)
-    )
+    width, is_signed = ELEMENT_BYTES.get(element, 3), element == 8 or element % 2
     if code & 64:
         channels, data = uvarint_of(data)
-    values = signal(data, n, 4 if width == 3 else width, is_signed)
+    if element >= 27:
+        values, is_signed = decode_float_block(data, n, element), False
+    else:
+        values = signal(data, n, 4 if width == 3 else width, is_signed)
     values = [v for c in range(channels) for v in values[c::channels]]
     order = "big" if code & 128 else "little"
     return b"".join(v.to_bytes(width, order, signed=bool(is_signed)) for v in values)

@@ -471,7 +471,7 @@ def examples(name, levels=(1, 5, 9)):
 def test_every_cut(name):
     """Of 200 elements: too few, or as many others where the rest was raw bits."""
     for bits, block in examples(name, [5]):
-        for cut in range(len(block)):
+        for cut in range(0, len(block), 1 + len(block) // 150):
             values = outcome(block[:cut], bits.size, name)
             assert values is None or len(values) == bits.size
         assert outcome(b"", bits.size, name) is None

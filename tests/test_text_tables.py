@@ -334,6 +334,23 @@ def test_pieces_of_integers(element, big_endian, planar):
     assert ref.decode_pieces(block, signal) == data.tobytes()
 
 
+@pytest.mark.parametrize("kind", ["<f2", "<f4", ">f4", "<f8", ">f8"])
+@pytest.mark.parametrize("planar", [False, True])
+def test_pieces_of_floats(kind, planar):
+    rng, dtype = np.random.default_rng(0), np.dtype(kind)
+    walk = np.round(np.cumsum(rng.normal(size=(200, 3)), axis=0), 1)
+    part = (walk.T if planar else walk).astype(dtype).tobytes()
+    data = octets(b"head" + part + b"tail")
+    element = {2: 27, 4: 28, 8: 29}[dtype.itemsize]
+    runs = [Run(4), Run(len(part), element, 3, kind[0] == ">", planar), Run(4)]
+    block = encode_pieces(data, runs, 5)
+    assert len(block) < len(part) * 3 / 4
+    out = np.empty_like(data)
+    decode_pieces(block, out)
+    assert np.array_equal(out, data)
+    assert ref.decode_pieces(block, signal) == data.tobytes()
+
+
 def test_bytes_alone_are_no_pieces():
     assert encode_pieces(octets(b"some bytes"), [Run(10)], 5) is None
 
