@@ -79,7 +79,7 @@ static uint64_t values_bytes(const piece *p)
     return in_place ? 0 : ((uint64_t)p->n * value_bytes(p) + 7) & ~(uint64_t)7;
 }
 
-static uint64_t decoder_bytes(const piece *p)
+static uint64_t reading_bytes(const piece *p)
 {
     return !is_number(p) ? bbans_bytes_work_bytes(p->n)
            : bbans_element_is_float(p->element)
@@ -100,7 +100,7 @@ bbans_status bbans_pieces_check(const uint8_t *bytes, size_t n_bytes, size_t n,
 
         if (take_piece(&c, n, &p) != BBANS_OK)
             return BBANS_ERR_CORRUPT;
-        need = values_bytes(&p) + decoder_bytes(&p);
+        need = values_bytes(&p) + reading_bytes(&p);
         if (need > *work_bytes)
             *work_bytes = need;
         tables |= p.code == TABLE;
