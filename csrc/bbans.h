@@ -322,7 +322,8 @@ enum {
     BBANS_METHOD_SIGNAL = 3, /* a block of a signal, below                   */
     BBANS_METHOD_CODEC = 4,  /* what the codec made that its part names: for
                                 the caller to decode                         */
-    BBANS_METHOD_PIECES = 5, /* what a file is made of: not for this library */
+    BBANS_METHOD_PIECES = 5, /* what a file is made of: bytes and numbers.
+                                Tables of text are not for this library      */
     BBANS_METHOD_GRID = 6,   /* a block of a grid, below                     */
     BBANS_METHOD_FLOAT = 7   /* a block of floats, below                     */
 };
@@ -491,6 +492,7 @@ typedef struct {
     size_t axes;      /* the shape of all parts, joined along axis 0       */
     uint64_t shape[BBANS_AXES_MAX];
     int damaged;      /* some block is: the numbers above are its claims   */
+    uint64_t pieces;  /* workspace of the blocks in pieces                 */
     struct {
         uint64_t before, bytes;
         size_t last_bytes;
@@ -543,9 +545,9 @@ typedef struct {
     size_t n_bytes;
 } bbans_block;
 
-/* The next record.  After ERR_CORRUPT or ERR_VERSION of a block whose lengths
- * are possible, *n_used is not 0, and *reader is past it: who wants what else
- * can be saved goes on from there.
+/* The next record.  After ERR_CORRUPT or ERR_VERSION (of tables, say) of a block
+ * whose lengths are possible, *n_used is not 0, and *reader is past it: who wants
+ * what else can be saved goes on from there.
  * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,

@@ -323,7 +323,7 @@ C_FLOORS = [
     ("floats", "bbans_float.c bbans_float_encode.c"),
     ("files", "bbans_network_file.c"),
     ("files", "bbans_model.c bbans_model_pack.c bbans_block_model.c"),
-    ("files", "bbans_writer.c bbans_reader.c"),
+    ("files", "bbans_writer.c bbans_pieces.c bbans_reader.c"),
     ("records", "bbans_record.c bbans_record_file.c"),
     ("", "bbans_tiny.h"),
     ("device", "bbans_tiny_internal.h bbans_tiny.c bbans_tiny_record.c"),

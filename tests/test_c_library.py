@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reference import write_part
 from shared import ALL_BYTES, name_in_c, random_hierarchy, random_hmm
 
 import bbans
@@ -21,6 +22,8 @@ from bbans._lib import RAISES, ffi, lib
 from bbans.errors import CorruptError, TruncatedError
 from bbans.formats import GridCoder
 from bbans.formats.coders import ByteCoder, ModelCoder, SignalCoder
+from bbans.formats.container import Header
+from bbans.formats.pieces import INT24, Run, encode_pieces
 from bbans.frozen import FrozenModel
 from bbans.records.groups import RecordBytes
 
@@ -707,6 +710,60 @@ def test_grids_of_every_kind(axes, element):
             status, reader, data = InC().decompress(blob)
             assert (status, data) == (0, bits.tobytes())
             assert list(reader.shape)[: reader.axes] == list(shape)
+
+
+NUMBERS = [*range(16, 24), *range(27, 33), INT24]
+
+
+@pytest.mark.parametrize("element", NUMBERS)
+def test_files_in_pieces(element):
+    """C reads what Python makes of bytes and numbers, of either order and layout."""
+    width = 3 if element == INT24 else Header(element).dtype.itemsize
+    for big_endian, planar, channels in (
+        (False, False, 1), (True, False, 2), (False, True, 3), (True, True, 3)
+    ):  # fmt: skip
+        n, (least, most) = 96, (0, 100) if element % 2 == 0 else (-50, 50)
+        x = np.random.default_rng(element).integers(least, most, n).cumsum() % 120
+        if element in (27, 28, 29):
+            x = (x / 10).astype(f"<f{width}").view(f"<u{width}")
+        elif width == 1:  # or bytes are as good
+            x = np.arange(n) if element < 27 else np.arange(n) // 32
+        octs = x.astype("<u8").view("u1").reshape(-1, 8)[:, :width]
+        octs = octs[:, ::-1] if big_endian else octs
+        run = Run(n * width, element, channels, big_endian, planar)
+        data = b"a header" * 3 + octs.tobytes() + b"and an end"
+        runs = [Run(24), run, Run(10)]
+        blocks = []
+        for _ in range(2):
+            block = encode_pieces(np.frombuffer(data, "u1"), runs, 5)
+            blocks.append((len(data), lib.BBANS_METHOD_PIECES, block))
+        assert len(block) < len(data)
+        file = write_part(0, b"\0", blocks)
+        assert InC().decompress(file)[::2] == (0, data * 2)
+        check_damaged_pieces(len(data), block, element)
+        assert InC().decompress(write_part(16, b"\0", blocks, [2 * len(data)]))[0] == (
+            lib.BBANS_ERR_CORRUPT
+        )
+
+
+def check_damaged_pieces(n, block, seed):
+    """Under a right checksum: C restores what Python does, or neither does."""
+    rng = np.random.default_rng(seed)
+    for _ in range(30):
+        damaged = bytearray(block)
+        for _ in range(rng.integers(1, 3)):
+            at = rng.integers(len(damaged)) if rng.random() < 0.5 else rng.integers(32)
+            damaged[at % len(damaged)] ^= 1 << rng.integers(8)
+        if rng.random() < 0.2:
+            del damaged[int(rng.integers(len(damaged))) :]
+        file = write_part(0, b"\0", [(n, lib.BBANS_METHOD_PIECES, bytes(damaged))])
+        status, _, data = InC().decompress(file)
+        try:
+            expected = decompress(file)
+        except CorruptError:
+            assert status in (lib.BBANS_ERR_CORRUPT, lib.BBANS_ERR_VERSION)
+        else:
+            assert (status, data) == (0, expected)
 
 
 def test_what_c_says_of_the_axis():

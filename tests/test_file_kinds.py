@@ -667,6 +667,30 @@ def test_no_hint_for_what_is_no_samples(name):
     assert looks_like(no_samples()[name]) is None
 
 
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((20, 30, 40), "tyx"),
+        ((30, 40, 3), "yxc"),
+        ((90, 70), "yx"),
+        ((2, 5, 30, 40, 2), "tzyxc"),
+        ((90, 64), None),
+        ((900,), None),
+        ((2, 2, 2, 2, 2, 9, 9), None),
+    ],
+)
+def test_arrays_that_may_be_images_get_a_hint(shape, axes, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(shape, "u1"))
+    command = [sys.executable, "-m", "bbans", "compress", "-f", "x.npy"]
+    options = {"cwd": tmp_path, "capture_output": True, "text": True, "check": True}
+    said = subprocess.run(command, **options).stderr
+    assert (f"--axes {axes}, or" in said) == (axes is not None)
+    assert "--axes" not in subprocess.run([*command, "-q"], **options).stderr
+    if axes is not None:
+        subprocess.run([*command, "--axes", axes], **options)
+        assert bbans.load(tmp_path / "x.npy.bbz").shape == shape
+
+
 def test_no_hint_for_little():
     assert looks_like(walk(1000, scale=300.0).astype("<i2").tobytes()) is None
 

@@ -421,13 +421,14 @@ def test_claims_take_no_memory(table):
         decode_table(table, np.empty(8, np.uint8))
 
 
-def test_the_c_library_refuses_pieces():
+def test_the_c_library_refuses_tables():
     """And says that they are of another version, not that they are damaged."""
     from bbans._lib import ffi, lib
 
-    piece = bytes.fromhex("01 28 03 01 28 61")
-    data = ref.write_part(0, b"\0", [(40, 5, piece)])
-    assert bbans.decompress(data) == b"a" * 40
+    table = encode_table(octets(b"1\n2\n" * 9), b"", 5)
+    piece = bytes([2, 36, len(table)]) + table
+    data = ref.write_part(0, b"\0", [(36, 5, piece)])
+    assert bbans.decompress(data) == b"1\n2\n" * 9
     reader = ffi.new("bbans_reader *")
     source = ffi.from_buffer("uint8_t[]", data)
     status = lib.bbans_container_check(reader, source, len(data))

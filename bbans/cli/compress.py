@@ -30,7 +30,7 @@ from bbans.cli.streams import (
     writing,
 )
 from bbans.errors import ModelError
-from bbans.files.hint import looks_like
+from bbans.files.hint import grid_axes, looks_like
 from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder, head_left
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
@@ -179,8 +179,8 @@ def run(options: argparse.Namespace) -> None:
             head += read_full(source, head_left(head))
             coder = file_coder(head, options.kind or "auto", options.level)
             source = cast(BinaryIO, Resumed(head, source))
-            if isinstance(coder, ByteCoder) and not (options.kind or options.quiet):
-                _hint(head, options.file)
+            if not (options.kind or options.quiet):
+                _hint(head, coder, options.file)
         api.compress_file(
             source,
             sink,
@@ -209,9 +209,16 @@ def _check_axes(options: argparse.Namespace) -> None:
         options.wrong_usage("--axes is for a .npy file, or with --type and --shape")
 
 
-def _hint(head: bytes, name: str) -> None:
-    """Say so if bytes look like samples: as these they would be smaller."""
-    guess = looks_like(head)
+def _hint(head: bytes, coder: Coder, name: str) -> None:
+    """Say so if bytes look like samples, or an array like images: as these they would
+    be smaller."""
+    axes = grid_axes(head)
+    if axes is not None and is_array(name):
+        say(
+            f"{called(name)}: this may be of images: --axes {axes}, or what the axes "
+            "are, may make it smaller, and keeps the array, not its file"
+        )
+    guess = looks_like(head) if isinstance(coder, ByteCoder) else None
     if guess is None:
         return
     dtype, channels = guess

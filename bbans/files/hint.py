@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._kinds import kind_name
+from bbans.files.npy import npy_description, npy_layout
+from bbans.formats.axes import default_axes
 from bbans.formats.bytes import encode_bytes
+from bbans.formats.grid_coder import is_grid
 from bbans.formats.signals import encode_signal
 
-__all__ = ["Guess", "looks_like"]
+__all__ = ["Guess", "grid_axes", "looks_like"]
 
 # Bytes that are looked at, at two places: whole steps of all channels below.
 _SAMPLE_BYTES = 3 << 13
@@ -22,6 +25,8 @@ _CHANNELS = (1, 2, 3, 4, 6)
 _SHORTER, _LEAST = 0.8, 2.0
 # The bytes of a text are above these.
 _TEXT = 8
+# Letters for axes of frames.
+_FRAMES = "tzpq"
 # How much less than lower bytes the highest must change from sample to sample.
 _STILLER = 0.5
 
@@ -51,6 +56,27 @@ def looks_like(head: bytes) -> Guess | None:
         if guess is None or (before is not None and guess != before):
             return None
     return guess
+
+
+def grid_axes(head: bytes) -> str | None:
+    """What axes the array of a .npy file may have, if its shape is that of a grid.
+
+    Returns
+    -------
+    str or None
+        A letter each, as `GridCoder` takes them.
+    """
+    described = npy_description(head)
+    if described is None or described.fortran or npy_layout(head) is None:
+        return None
+    shape = described.shape
+    names = default_axes(shape)
+    if names is None or not is_grid(shape) or described.dtype.kind == "c":
+        return None
+    frames = sum(len(name) > 1 for name in names)
+    if frames > len(_FRAMES):
+        return None
+    return _FRAMES[:frames] + "".join(names[frames:])
 
 
 def _guess(sample: NDArray[np.uint8]) -> Guess | None:

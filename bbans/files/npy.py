@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bbans.files.samples import Samples, element_of
 from bbans.formats.container import float_element
 
-__all__ = ["MAGIC", "npy_layout"]
+__all__ = ["MAGIC", "npy_description", "npy_layout"]
 
 MAGIC = b"\x93NUMPY"
 # The last axes of an array are channels, up to so many in all.
@@ -19,9 +20,17 @@ _CHANNELS_MAX = 64
 _PLANAR_BYTES = 1 << 22
 
 
-def npy_layout(head: bytes) -> Samples | None:
-    """Where the numbers of an array are, by the first bytes of its file; None if it
-    has none."""
+class Description(NamedTuple):
+    """What the file of an array says of it, and where its elements start."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    start: int
+
+
+def npy_description(head: bytes) -> Description | None:
+    """What the first bytes of a file say of its array; None if it has none."""
     if not head.startswith(MAGIC):
         return None
     file, lib = io.BytesIO(head), np.lib.format
@@ -33,6 +42,16 @@ def npy_layout(head: bytes) -> Samples | None:
         shape, fortran, dtype = read(file)
     except Exception:  # of a strange header numpy raises half a dozen types
         return None
+    return Description(shape, fortran, dtype, file.tell())
+
+
+def npy_layout(head: bytes) -> Samples | None:
+    """Where the numbers of an array are, by the first bytes of its file; None if it
+    has none."""
+    described = npy_description(head)
+    if described is None:
+        return None
+    shape, fortran, dtype, start = described
     big_endian = dtype.str[0] == ">"
     element, width = None, dtype.itemsize
     if dtype.kind in "iubmM":  # times are integers too
@@ -45,7 +64,6 @@ def npy_layout(head: bytes) -> Samples | None:
     size = math.prod(shape) * dtype.itemsize
     if element is None or min(shape, default=1) < 1:
         return None
-    start = file.tell()
     axes = shape[::-1] if fortran else shape  # as in the file
     if dtype.kind == "c":
         axes = (*(axes or (1,)), 2)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:  # loaded when used, as the coders of other blocks are
 
 __all__ = ["GridCoder", "axes_coder", "default_coder", "is_grid"]
 
-# Elements of a block, unless a frame has more; from which level on twice as many.
+# Elements of a block, unless a frame has more; from which level on as many as it may
+# have.
 _BLOCK, _SMALL_LEVEL = 1 << 22, 8
 # Frames of a block of several axes of frames, in periods, so that most have one before.
 _PERIODS = 4
@@ -82,8 +83,8 @@ class GridCoder(Coder):
     elsewhere, as in "yxt", is moved by `compress`, and back by `decompress`; what needs
     more is refused, with the transpose that would do.
 
-    A block has whole frames, by default of 2**22 elements or one frame at least, at
-    levels 8 and 9 of 2**23, and none refers to another: so a part of a video can be
+    A block has whole frames, by default of 2**22 elements or one frame at least, and at
+    levels 8 and 9 of 2**24 bytes; none refers to another. So a part of a video can be
     decoded, threads can share the work, and the first frame of each block has none
     before it. An image by itself, and frames of more than 2**24 bytes, are divided at
     rows.
@@ -117,7 +118,7 @@ class GridCoder(Coder):
 
     def laid_out(self, shape: tuple[int, ...], itemsize: int) -> GridCoder:
         coder = copy(self)
-        block = _BLOCK << (self.level >= _SMALL_LEVEL)
+        block = _BLOCK if self.level < _SMALL_LEVEL else BLOCK_BYTES_MAX // itemsize
         coder._plan = _Plan(laid(shape, self.axes), itemsize, block)
         return coder
 

@@ -150,6 +150,14 @@ int bbans_model_is_built(const bbans_model *model);
 /* Is this its fingerprint? */
 int bbans_model_is_named(const bbans_model *model, const uint8_t name[8]);
 
+/* A block in pieces: whether it is one of n bytes, and the workspace (aligned
+ * to 8) to decode it.  ERR_VERSION: a piece is a table; ERR_CORRUPT. */
+bbans_status bbans_pieces_check(const uint8_t *bytes, size_t n_bytes, size_t n,
+                                uint64_t *work_bytes);
+bbans_status bbans_pieces_decode(const uint8_t *bytes, size_t n_bytes,
+                                 uint8_t *to, size_t n, void *work,
+                                 size_t work_bytes);
+
 #ifndef BBANS_DECODER_ONLY
 int bbans_model_takes(const bbans_model *model, int element);
 size_t bbans_block_encode_bytes(const bbans_model *model, size_t n,

@@ -311,6 +311,7 @@ static int method_is_for(int element, int method)
     case BBANS_METHOD_SIGNAL:
     case BBANS_METHOD_GRID: return holds_integers(element);
     case BBANS_METHOD_FLOAT: return bbans_element_is_float(element);
+    case BBANS_METHOD_PIECES: return element == BBANS_ELEMENT_BYTES;
     default: return 1;
     }
 }
@@ -322,7 +323,7 @@ static bbans_status check_block(const bbans_reader *reader, int method,
     const size_t width = bbans_element_bytes(reader->element);
     const uint64_t before = reader->elements - reader->own.before;
 
-    if (method > BBANS_METHOD_FLOAT || method == BBANS_METHOD_PIECES)
+    if (method > BBANS_METHOD_FLOAT)
         return BBANS_ERR_VERSION;
     if ((method == BBANS_METHOD_STORED && n_bytes != n * width) ||
         (method == BBANS_METHOD_MODEL && reader->coder != BBANS_CODER_MODEL) ||
@@ -332,6 +333,18 @@ static bbans_status check_block(const bbans_reader *reader, int method,
          (n > reader->block || before != reader->blocks * reader->block)))
         return BBANS_ERR_CORRUPT;
     return BBANS_OK;
+}
+
+/* Of n bytes in pieces; what they need to be decoded. */
+static bbans_status check_pieces(bbans_reader *reader, const uint8_t *bytes,
+                                 size_t n_bytes, size_t n)
+{
+    uint64_t need;
+    const bbans_status status = bbans_pieces_check(bytes, n_bytes, n, &need);
+
+    if (status == BBANS_OK && need > reader->pieces)
+        reader->pieces = need;
+    return status;
 }
 
 /* Past a block, good or bad, of n_bytes in all. */
@@ -398,6 +411,8 @@ bbans_status bbans_reader_next(bbans_reader *reader, const uint8_t *bytes,
     if (bbans_record_crc(reader->blocks, bytes, at) ==
         bbans_load(bytes + at, CHECKSUM_BYTES))
         status = check_block(reader, method, n, length);
+    if (status == BBANS_OK && method == BBANS_METHOD_PIECES)
+        status = check_pieces(reader, c.at, (size_t)length, (size_t)n);
     if (status == BBANS_OK)
         reader->methods |= 1u << method;
     else
@@ -449,6 +464,12 @@ size_t bbans_reader_work_bytes(const bbans_reader *reader,
         most = bbans_float_decoder_bytes(reader->element, n);
         if (most == 0)
             return 0;
+        bytes = most > bytes ? most : bytes;
+    }
+    if ((reader->methods & 1u << BBANS_METHOD_PIECES) != 0) {
+        if (reader->pieces > SIZE_MAX)
+            return 0;
+        most = (size_t)reader->pieces;
         bytes = most > bytes ? most : bytes;
     }
     return bytes;
@@ -524,6 +545,9 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
         return bbans_float_decompress(reader->element, block->bytes,
                                       block->n_bytes, data, block->elements,
                                       work, work_bytes);
+    case BBANS_METHOD_PIECES:
+        return bbans_pieces_decode(block->bytes, block->n_bytes, to,
+                                   block->elements, work, work_bytes);
     case BBANS_METHOD_CODEC: return BBANS_ERR_WRONG_MODEL;
     default:
         status =

@@ -71,10 +71,10 @@ static void as_file(const uint8_t *data, size_t size)
 
 static void as_block(const uint8_t *data, size_t size)
 {
-    static const int elements[] = {0,  1,  2,  16, 17, 18, 19,
-                                   20, 21, 22, 23, 24, 25, 26};
+    static const int elements[] = {0,  1,  2,  16, 17, 18, 19, 20, 21, 22,
+                                   23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
     static const int methods[] = {BBANS_METHOD_STORED, BBANS_METHOD_BYTES,
-                                  BBANS_METHOD_SIGNAL, BBANS_METHOD_SIGNAL};
+                                  BBANS_METHOD_SIGNAL, BBANS_METHOD_GRID};
     bbans_reader reader;
     bbans_block block;
     bbans_status status;
@@ -83,8 +83,10 @@ static void as_block(const uint8_t *data, size_t size)
     if (size < 4)
         return;
     memset(&reader, 0, sizeof reader);
-    reader.element = elements[data[0] % 14];
+    reader.element = elements[data[0] % 20];
     block.method = methods[data[1] % 4];
+    if (reader.element >= BBANS_ELEMENT_FLOAT16 && data[1] % 4 > 1)
+        block.method = BBANS_METHOD_FLOAT;
     block.elements = 1 + data[2];
     block.n_bytes = block.elements * bbans_element_bytes(reader.element);
     if (block.n_bytes > size - 4) /* as a reader has made sure */
@@ -126,29 +128,40 @@ static uint8_t *as_data(const uint8_t *data, size_t size, size_t block,
     return bytes;
 }
 
-/* As an array of any type, of channels along any axis; what it is and how it is
- * cut comes first in the data. */
+/* As an array of any type, of channels along any axis or of pixels in rows;
+ * what it is and how it is cut comes first in the data. */
 static uint8_t *as_array(const uint8_t *data, size_t size, size_t *n_bytes)
 {
-    bbans_content content = bbans_content_of(16 + data[0] % 11);
+    bbans_content content = bbans_content_of(16 + data[0] % 17);
     const size_t width = bbans_element_bytes(content.element);
-    const size_t steps = (size - 4) / width / (1 + data[1] % 4);
+    const size_t step = 1u + data[1] % 4;
+    const size_t steps = (size - 4) / width / step;
     const int level = 1 + data[3] % 9;
     size_t n, block, cap, work_bytes, back, i;
     uint8_t *bytes, *exact;
     bbans_reader reader;
     void *work;
 
-    content.channels = 1u + data[1] % 4;
-    content.axis = content.channels > 1 && data[3] > 127;
-    if (content.element >= BBANS_ELEMENT_DATETIME) {
+    if (data[1] > 127) {
+        content.grid.rows = 1u + data[3] % 5;
+        content.grid.columns = step;
+        content.grid.bands = 1;
+        if (step == 4 && data[3] % 2) /* or pixels of two values */
+            content.grid.columns = content.grid.bands = 2;
+        content.grid.period = data[3] % 3 ? 0 : 2u + data[3] % 4;
+    } else {
+        content.channels = data[1] < 16 ? 0 : step;
+        content.axis = content.channels > 1 && data[3] > 127;
+    }
+    if (content.element == BBANS_ELEMENT_DATETIME ||
+        content.element == BBANS_ELEMENT_TIMEDELTA) {
         content.unit = data[2] % (BBANS_UNIT_ATTOSECOND + 1);
         content.multiplier = content.unit > 0 ? 1u + data[3] : 1;
     }
-    if (width > 1 && data[2] > 127)
+    if (width > 1 && data[2] > 127 && content.element != BBANS_ELEMENT_BFLOAT16)
         content.element |= BBANS_ELEMENT_BIG_ENDIAN;
-    n = steps * content.channels;
-    block = content.channels * (1u + data[2] % 64);
+    n = steps * step;
+    block = step * (1u + data[2] % 64);
     exact = allocate(n * width);
     for (i = 0; i < n * width; i++)
         exact[i] = content.element == BBANS_ELEMENT_BOOL ? data[4 + i] & 1

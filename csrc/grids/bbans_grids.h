@@ -34,6 +34,7 @@
 #define BBANS_GRID_SHIFT_MAX 20
 #define BBANS_GRID_COEFFICIENT_BITS 25
 
+#ifndef BBANS_DECODER_ONLY
 /* Whether n elements are such a grid. */
 static inline int bbans_grid_holds(const bbans_grid *grid, size_t n)
 {
@@ -42,6 +43,7 @@ static inline int bbans_grid_holds(const bbans_grid *grid, size_t n)
            grid->bands <= n / grid->columns &&
            n % (grid->columns * grid->bands) == 0;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* Where a tap lies: so many rows above, columns to the right; of references so
  * many rows below. */

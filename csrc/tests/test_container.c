@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 #include "check.h"
+#include "files/bbans_files.h"
 
 #include <string.h>
 
@@ -681,6 +682,107 @@ static void test_floats(void)
             content.grid = grid;
         test_array(content, 240, 120, 5, 1u << BBANS_METHOD_FLOAT, SIZE_MAX, 1);
     }
+}
+
+/* A piece, with a signal or floats; returns where it ends. */
+static uint8_t *put_piece(uint8_t *at, int code, size_t n, const void *data,
+                          const uint8_t *head, size_t n_head)
+{
+    const int element = code & 63;
+    static uint64_t work[1 << 20];
+    uint8_t block[2000];
+    size_t size;
+
+    if (element >= BBANS_ELEMENT_FLOAT16)
+        CHECK(bbans_float_compress(element, 1, NULL, data, n, 5, block,
+                                   sizeof block, &size, work,
+                                   sizeof work) == BBANS_OK);
+    else
+        CHECK(
+            bbans_signal_compress(element == 8 ? BBANS_ELEMENT_INT32 : element,
+                                  NULL, data, n / 3, 3, 5, block, sizeof block,
+                                  &size, work, sizeof work) == BBANS_OK);
+    *at++ = (uint8_t)code;
+    at += bbans_put_uvarint(at, n);
+    at += bbans_put_uvarint(at, n_head + size);
+    if (n_head > 0)
+        memcpy(at, head, n_head);
+    memcpy(at + n_head, block, size);
+    return at + n_head + size;
+}
+
+/* Bytes and numbers of a file, in any order; and what is damaged of them. */
+static void test_pieces(void)
+{
+    enum { N = 24 };
+    static const uint8_t plain[] = {0, 3, 3, 'a', 'b', 'c'};
+    static const uint8_t coded[] = {1, 40, 3, 1, 40, 'a'}; /* a run */
+    static const size_t n = 3 + 40 + 2 * N + 3 * N + 8 * N;
+    uint8_t block[4000], channels = 3, *at = block;
+    int16_t half[N];
+    int32_t word[N];
+    uint64_t wide[N], need;
+    uint8_t *out = allocate(n), *exact;
+    size_t i, k, size;
+    void *work;
+
+    for (i = 0; i < N; i++) {
+        half[i] = (int16_t)(500 * i - 3000);
+        word[i] = (int32_t)(i * 20000) - 300000;
+        wide[i] = float_bits(BBANS_ELEMENT_FLOAT64, 10 + 3 * i);
+    }
+    memcpy(at, plain, sizeof plain);
+    at += sizeof plain;
+    at =
+        put_piece(at, BBANS_ELEMENT_INT16 | 0x80 | 0x40, N, half, &channels, 1);
+    at = put_piece(at, 8, N, word, NULL, 0);
+    memcpy(at, coded, sizeof coded);
+    at += sizeof coded;
+    at = put_piece(at, BBANS_ELEMENT_FLOAT64, N, wide, NULL, 0);
+    size = (size_t)(at - block);
+    exact = copy_of(block, size);
+    CHECK(bbans_pieces_check(exact, size, n, &need) == BBANS_OK);
+    work = allocate((size_t)need);
+    CHECK(bbans_pieces_decode(exact, size, out, n, work, (size_t)need) ==
+          BBANS_OK);
+    CHECK(memcmp(out, "abc", 3) == 0);
+    for (i = 0; i < N; i++) { /* N / 3 steps of 3 channels */
+        const uint8_t *const value = out + 3 + 2 * i;
+        const unsigned bits = (uint16_t)half[3 * (i % 8) + i / 8];
+
+        CHECK(value[0] == bits >> 8 && value[1] == (bits & 255));
+        CHECK(bbans_load(out + 3 + 2 * N + 3 * i, 3) ==
+              ((uint32_t)word[i] & 0xffffff));
+        CHECK(bbans_load(out + n - 8 * (N - i), 8) == wide[i]);
+    }
+    for (i = 0; i < 40; i++)
+        CHECK(out[3 + 5 * N + i] == 'a');
+    CHECK(bbans_pieces_decode(exact, size, out, n, work, (size_t)need - 1) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_pieces_check(exact, size, n + 1, &need) == BBANS_ERR_CORRUPT);
+    CHECK(bbans_pieces_check(exact, size, n - 1, &need) == BBANS_ERR_CORRUPT);
+    for (k = 0; k < size; k++)
+        CHECK(bbans_pieces_check(block, k, n, &need) == BBANS_ERR_CORRUPT);
+    free(work);
+    for (k = 0; k < 2000; k++) {
+        bbans_status status;
+
+        memcpy(exact, block, size);
+        for (i = 0; i <= below(2); i++)
+            exact[below((uint32_t)size)] ^= (uint8_t)(1u << below(8));
+        status = bbans_pieces_check(exact, size, n, &need);
+        CHECK(status == BBANS_OK || status == BBANS_ERR_CORRUPT ||
+              status == BBANS_ERR_VERSION);
+        work = allocate((size_t)need);
+        if (status == BBANS_OK)
+            status =
+                bbans_pieces_decode(exact, size, out, n, work, (size_t)need);
+        CHECK(status == BBANS_OK || status == BBANS_ERR_CORRUPT ||
+              status == BBANS_ERR_VERSION);
+        free(work);
+    }
+    free(exact);
+    free(out);
 }
 
 /* Grids that there are none of, and what cannot have one. */
@@ -1441,6 +1543,7 @@ int main(void)
     size_t i;
     int k;
 
+    test_pieces();
     test_bounds();
     test_levels();
     test_grids();

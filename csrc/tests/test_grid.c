@@ -29,6 +29,7 @@ enum {
     MASK,
     LABELS,
     ENDS,
+    RARE,
     NOISE,
     PICTURES
 };
@@ -72,6 +73,7 @@ static void draw(const bbans_grid *grid, int picture, size_t width, size_t n)
         case MASK: v = far % 97 < 50; break;
         case LABELS: v = (x / 7 + row / 5 * 3 + frame) % 17; break;
         case ENDS: v = below(8) > 0 ? 0 : 0 - (uint64_t)below(2); break;
+        case RARE: v = below(12) > 0 ? 0 : random_bits(); break;
         case NOISE: v = random_bits(); break;
         default: break;
         }
