@@ -6,7 +6,8 @@ Melbourne as float64, the drone's sensors in sensors/sample_log_small.ulg as flo
 vae_weights/*.npz as bfloat16. Without it, made series. Besides, 2^27 weights drawn from
 a Gaussian. Needs, each optional, pcodec and zipnn from PyPI. The size of DFloat11,
 whose decoder needs CUDA, is computed: a Huffman code of exponents, and 8 bits. Speeds
-are process time in one thread, medians. --quick takes few values and weights.
+are process time in one thread, medians, of 10,000 values or more. --quick takes few
+values and weights.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from bbans.formats import ByteCoder, SignalCoder
 
 Array = np.ndarray[Any, np.dtype[Any]]
 DEFAULT, BEST = 5, 9
+FEW = 10_000  # of fewer values no speed is measured
 GAUSSIAN, QUICK = 1 << 27, 1 << 22
 # In GB of weights per second of a core, and size above the bound.
 ENCODE, DECODE, ABOVE = 1.2, 2.0, 1.002
@@ -101,30 +103,27 @@ def sizes(rows: Report) -> None:
             if level == DEFAULT and limit is not None and "thousandths" not in name:
                 total += 1
                 below += len(blob) <= limit
-        _speed(rows, f"{name}, level {DEFAULT}", x, package)
+        if x.size >= FEW:
+            _speed(rows, f"{name}, level {DEFAULT}", x, package)
     if package and not rows.quick and total > 10:
         rows.add(f"series not above pcodec 12, of {total}", below, "series",
                  at_least=total - 1)  # fmt: skip
 
 
 def _speed(rows: Report, name: str, x: Array, package: Any) -> None:
-    """Of some 2^16 values."""
-    y = np.resize(
-        x, (-(-(1 << 14 if rows.quick else 1 << 16) // max(x[0].size, 1)), *x.shape[1:])
-    )
     coder = SignalCoder(DEFAULT)
-    blob = bbans.compress(y, coder)
-    runs = [partial(bbans.compress, y, coder), partial(bbans.decompress, blob)]
+    blob = bbans.compress(x, coder)
+    runs = [partial(bbans.compress, x, coder), partial(bbans.decompress, blob)]
     names = [f"{name}, encode", f"{name}, decode"]
     if package:
-        flat = np.ascontiguousarray(y).ravel()
+        flat = np.ascontiguousarray(x).ravel()
         config = package.ChunkConfig(compression_level=12)
         data = package.standalone.simple_compress(flat, config)
         runs.append(partial(package.standalone.simple_compress, flat, config))
         runs.append(partial(package.standalone.simple_decompress, data))
         names += [f"{name}, encode by pcodec 12", f"{name}, decode by pcodec 12"]
     for what, spent in zip(names, seconds(*runs, repeats=3), strict=True):
-        rows.add(what, y.nbytes / spent / 1e6, "MB/s")
+        rows.add(what, x.nbytes / spent / 1e6, "MB/s")
 
 
 # ---- weights
@@ -225,13 +224,20 @@ def gaussian(rows: Report) -> None:
         )
         blob = encode()
         assert np.array_equal(np.asarray(bbans.decompress(blob)).view("u2"), w)
-        times = seconds(encode, partial(bbans.decompress, blob), repeats=5)
+        out = np.empty_like(w)
+        runs = (
+            encode,
+            partial(bbans.decompress, blob),
+            partial(bbans.decompress, blob, out=out),
+        )
+        times = seconds(*runs, repeats=5)
         rows.add(f"{name}, order 0, {isa}", 8 * len(blob) / w.size, "bits/weight",
                  at_most=ABOVE * least)  # fmt: skip
         best = isa == use_isa() and not rows.quick
         use_isa(isa)
+        ways = "encode", "decode", "decode into an array"
         for way, spent, at_least in zip(
-            ("encode", "decode"), times, (ENCODE, DECODE), strict=True
+            ways, times, (ENCODE, DECODE, DECODE), strict=True
         ):
             rows.add(f"{name}, order 0, {way}, {isa}", w.nbytes / spent / 1e9, "GB/s",
                      at_least=at_least if best else None)  # fmt: skip
