@@ -58,7 +58,7 @@ from bbans.formats.container import (
     array_header,
     float_element,
 )
-from bbans.formats.grid_coder import default_coder
+from bbans.formats.grid_coder import GridCoder, default_coder
 from bbans.formats.random_access import ContainerFile
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models
@@ -368,6 +368,10 @@ def compress_file(
         coder = as_coder(coder, level, default)
         if isinstance(coder, SignalCoder) and shape is None:
             coder = coder.of_rows()
+        if shape is None and isinstance(coder, GridCoder):
+            raise SymbolError(
+                f"{coder!r} codes arrays: pass their shape too, as (-1, 480, 640)"
+            )
         if axis := coder.axis_of(axes):
             raise ModelError(
                 f"a file is read from front to back, and {coder!r} would move axis "

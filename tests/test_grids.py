@@ -190,7 +190,7 @@ def test_repr():
     [
         (GridCoder(), (50,), r"shape \(50,\) has no rows and columns: SignalCoder"),
         (GridCoder(), (), "no rows and columns"),
-        (GridCoder("tyx"), (20, 30), r"'tyx' are 3, and an array of shape \(20, 30\)"),
+        (GridCoder("tyx"), (20, 30), r"'tyx' name 3 axes, but an array of shape \(20, 30\)"),
         (GridCoder("yxtz"), (20, 30, 3, 4), r"x.transpose\(2, 3, 0, 1\).*'tzyx'"),
         (GridCoder("yx"), (2, (1 << 24) + 1), "SignalCoder.. codes it as a series"),
         (GridCoder("yxt"), (5000, 5000, 2), "moves to the front.*np.moveaxis"),

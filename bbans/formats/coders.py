@@ -682,7 +682,10 @@ def as_coder(
     """
     if isinstance(coder, Coder):
         if level is not None:
-            raise ModelError(f"level is that of {coder!r}: say it there, not {level!r}")
+            raise ModelError(
+                f"{coder!r} has a level of its own: pass level={level!r} to "
+                f"{type(coder).__name__}(..) instead"
+            )
         return coder
     level = LEVEL_DEFAULT if level is None else level
     if coder is None and default is not None:
@@ -770,6 +773,8 @@ def _find(header: Header, coder: Coder | None) -> Coder:
     what = named(*wanted)
     if coder is None:
         instead = "pass it as `coder`"
+        if header.name == "base":
+            instead = "pass BaseCoder(base), of the same base, as `coder`"
     elif coder.fingerprint:
         instead = f"not with {named(coder.name, coder.fingerprint)}"
     else:
