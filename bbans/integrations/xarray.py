@@ -39,8 +39,8 @@ def encoding(
 
     The dims of each variable decide its codec. With rows and columns, such as y and x
     or lat and lon, it is coded as images, one frame per time and level; with a dim of
-    time but no rows and columns, as series along that dim. How a variable that was read from a
-    file was packed (scale, offset, fill value, units, chunks) is kept.
+    time but no rows and columns, as series along that dim. The scale, offset, fill
+    value, units and chunks of a variable that was read from a file are kept.
 
     Parameters
     ----------
