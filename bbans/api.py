@@ -58,7 +58,7 @@ from bbans.formats.container import (
     array_header,
     float_element,
 )
-from bbans.formats.grid_coder import default_coder
+from bbans.formats.grid_coder import GridCoder, default_coder
 from bbans.formats.random_access import ContainerFile
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models
@@ -131,13 +131,13 @@ def compress(
         their bits, every one of which comes back. What inherits from ndarray is one.
     coder : Coder or FrozenModel, optional
         What codes the blocks. By default bytes and text are coded by their own
-        frequencies (`ByteCoder`), arrays under a model that is fitted to them: those
-        whose rows and columns, the last axes but for up to 4 bands, are 8 or more
-        each, as images and video (`GridCoder`), but for two axes of up to 64 columns,
-        which are channels; these, what a sample of it says is shorter so, and all
-        others as series (`SignalCoder`). bfloat16
-        and float8, which are weights as a rule, are coded as bytes. A reader needs the
-        same model, or codec of your own.
+        frequencies (`ByteCoder`), and arrays under a model that is fitted to them.
+        Arrays with at least 8 rows and 8 columns, the last two axes or those before up
+        to 4 bands, are coded as images (`GridCoder`). All others are coded as series
+        (`SignalCoder`), and so are arrays of two axes with up to 64 columns, which are
+        channels, and arrays of which a sample is shorter as a series. bfloat16 and
+        float8, which usually are weights, are coded as bytes. A reader needs the same
+        model or codec, if you pass one.
     level : int
         From 1, fast, to 9, small; 5 by default. A `Coder` has its own.
     block_size : int, optional
@@ -317,7 +317,8 @@ def compress_file(
     Parameters
     ----------
     source, sink : binary files
-        Pipes will do, also non-blocking ones: they are waited for. Under a model of
+        Open files, not paths. Pipes will do, also non-blocking ones, which are waited
+        for. Under a model of
         text the source must be UTF-8, and is read whole if the model lists characters.
     dtype : dtype, optional
         The file holds elements of this type, as "int16", ">f4", "datetime64[ns]" or
@@ -368,6 +369,10 @@ def compress_file(
         coder = as_coder(coder, level, default)
         if isinstance(coder, SignalCoder) and shape is None:
             coder = coder.of_rows()
+        if shape is None and isinstance(coder, GridCoder):
+            raise SymbolError(
+                f"{coder!r} codes arrays: pass their shape too, as (-1, 480, 640)"
+            )
         if axis := coder.axis_of(axes):
             raise ModelError(
                 f"a file is read from front to back, and {coder!r} would move axis "

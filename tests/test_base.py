@@ -90,7 +90,7 @@ def test_the_base_is_named_by_its_elements():
     other[7] += 1
     with pytest.raises(WrongModelError, match="codec 'base' " + name.hex()):
         decompress(blob, BaseCoder(other))
-    with pytest.raises(WrongModelError, match="pass it as `coder`"):
+    with pytest.raises(WrongModelError, match="of the same base, as `coder`"):
         decompress(blob)
 
 

@@ -238,7 +238,7 @@ def test_codecs_that_fail_to_decode(decoded, text):
         (lambda: ModelCoder(MODEL, level="5"), "level must be an integer"),
         (lambda: ModelCoder(bbans.HMM.random(1, 2, seed=0)), "freeze"),
         (lambda: ModelCoder("english"), "a frozen model, not"),
-        (lambda: bbans.compress(b"x", ByteCoder(), level=3), "level is that of Byte"),
+        (lambda: bbans.compress(b"x", ByteCoder(), level=3), "has a level of its own"),
         (lambda: bbans.compress(b"x", level=11), "level must be an integer, 1 to 9"),
         (lambda: bbans.compress(b"x", "model.bbm"), "load_model"),
         (lambda: bbans.compress(b"x", threads=0), "threads must be"),

@@ -190,7 +190,7 @@ def test_repr():
     [
         (GridCoder(), (50,), r"shape \(50,\) has no rows and columns: SignalCoder"),
         (GridCoder(), (), "no rows and columns"),
-        (GridCoder("tyx"), (20, 30), r"'tyx' are 3, and an array of shape \(20, 30\)"),
+        (GridCoder("tyx"), (20, 30), r"'tyx' name 3 axes, .* shape \(20, 30\) has 2"),
         (GridCoder("yxtz"), (20, 30, 3, 4), r"x.transpose\(2, 3, 0, 1\).*'tzyx'"),
         (GridCoder("yx"), (2, (1 << 24) + 1), "SignalCoder.. codes it as a series"),
         (GridCoder("yxt"), (5000, 5000, 2), "moves to the front.*np.moveaxis"),
@@ -701,7 +701,7 @@ def test_files_of_rows():
             ModelError,
             "would move axis 2 to the front",
         ),
-        ({"coder": GridCoder("tyx")}, SymbolError, "has 1"),
+        ({"coder": GridCoder("tyx")}, SymbolError, "pass their shape too"),
         ({"coder": GridCoder("tyx"), "dtype": None}, ModelError, "say their dtype too"),
     ],
 )
@@ -758,7 +758,7 @@ def test_the_shell_with_arrays(shell):
         ("--axes tyx video.raw", 2, "--axes is for a .npy file"),
         ("--axes tyy video.npy", 2, "a name twice"),
         ("--axes tyx -m english video.npy", 2, "--axes is for arrays without -m"),
-        ("--axes tyxc video.npy", 1, "'tyxc' are 4"),
+        ("--axes tyxc video.npy", 1, "'tyxc' name 4"),
         ("--type uint8 --shape n,n video.raw", 2, "is no shape"),
         ("--type uint8 --shape n,9 --channels 2 video.raw", 2, "leave out --channels"),
         ("--type uint8 --shape n,48,65 video.raw", 1, "no rows of 3120 uint8"),

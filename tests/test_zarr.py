@@ -436,7 +436,7 @@ def test_text_of_any_length_is_refused(tmp_path):
     ("codec", "text"),
     [
         (BbansCodec(axis=2), r"has no axis 2"),
-        (BbansCodec(axes="tyx"), r"'tyx' are 3, and an array of shape \(10, 2\)"),
+        (BbansCodec(axes="tyx"), r"'tyx' name 3 axes, but an array of shape \(10, 2\)"),
         (BbansCodec(model=FROZEN), "a model codes integers, not float64"),
     ],
 )

@@ -171,7 +171,7 @@ def shape_of(text: str) -> tuple[int, ...]:
     if re.fullmatch("(n|-1|[0-9]{1,18})(,[1-9][0-9]{0,17}){0,31}", text) is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no shape: say one such as 40,480,640, or n,480,640 for as "
-            "many frames as there are"
+            "many frames as there are; only the first may be n"
         )
     return tuple(-1 if number == "n" else int(number) for number in text.split(","))
 

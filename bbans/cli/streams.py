@@ -120,7 +120,11 @@ def reading(name: str) -> Iterator[BinaryIO]:
                 yield cast(BinaryIO, io.BufferedReader(Patient(raw, name)))
     except (FormatError, LimitError, SymbolError) as error:
         text = str(error).replace("max_bytes", "--max-size")  # their names in Python
-        text = text.replace("pass it as `coder`", "say it with -m")
+        option = "say it with -m"
+        if "was compressed with codec" in text:  # -m takes models only
+            option = "pass it to bbans.decompress, in Python"
+        text = text.replace("pass it as `coder`", option)
+        text = text.replace("as `coder`", "to bbans.decompress, in Python")
         error.args = (f"{called(name)}: {text}", *error.args[1:])
         raise
 

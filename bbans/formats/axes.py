@@ -188,8 +188,8 @@ def laid(shape: tuple[int, ...], axes: Axes | None) -> Layout:
         )
     if len(names) != len(shape):
         raise SymbolError(
-            f"axes {axes_text(names)!r} are {len(names)}, and an array of shape "
-            f"{shape} has {len(shape)}"
+            f"axes {axes_text(names)!r} name {len(names)} axes, but an array of shape "
+            f"{shape} has {len(shape)}: name each of them"
         )
     kinds = kinds_of(names)
     for axis in range(len(shape)):

@@ -25,17 +25,17 @@ _PLANES = {Header(element).dtype.itemsize: element for element in FLOAT_NAMES}
 
 
 class BaseCoder(Coder):
-    """Codes an array by its differences from another, such as the weights of a model
-    that was trained further from those before.
+    """Codes an array by its differences from another, such as fine-tuned weights by
+    their differences from those that training started from.
 
     Parameters
     ----------
     base : array_like
-        Of the same elements, in the same order: integers, floats, or the bits of
-        floats. Its shape is of no matter, but that it has as many elements or more.
+        Elements of the same width, in the same order: integers, floats, or the bits of
+        floats. It may have any shape, and must have at least as many elements.
     level : int
-        From 4 on bytes of differences are coded given the one before, where that is
-        shorter: slower, and smaller for some.
+        From 4 on, bytes of differences are coded given the one before, where that is
+        shorter: slower, and sometimes smaller.
 
     Raises
     ------
@@ -45,7 +45,8 @@ class BaseCoder(Coder):
     Notes
     -----
     A container names the base by the first 8 bytes of the SHA-256 of its elements.
-    Readers must have one of the same fingerprint: WrongModelError otherwise.
+    Readers pass a `BaseCoder` of the same base to `decompress` or `open`; any other
+    raises WrongModelError.
 
     Examples
     --------

@@ -259,7 +259,8 @@ class Coder(ABC):
 class ByteCoder(Coder):
     """Codes the bytes of elements, under their own frequencies.
 
-    Of floats, those of sign and exponent and those of the mantissa are coded apart.
+    For floats, the bytes of sign and exponent and those of the mantissa are coded
+    separately.
 
     Parameters
     ----------
@@ -319,14 +320,14 @@ class ByteCoder(Coder):
 class SignalCoder(Coder):
     """Codes numbers that are sampled over time, each block under a model fitted to it.
 
-    Integers as they are; floats, exactly, as integers: those of decimals or of steps
-    where they are such, with the bits that these do not tell.
+    Floats are coded exactly, through integers: those of their decimals or steps if they
+    have such, and the bits that are not determined by these.
 
     Parameters
     ----------
     level : int
     axis : int, optional
-        The axis of time: all others, of any lengths, are channels that are sampled
+        The axis of time: all others, of any length, are channels that are sampled
         together. Negative numbers count from the last. By default, the columns of an
         array of two axes are channels, up to 64 of them, and any other array is one
         series, in C order.
@@ -682,7 +683,10 @@ def as_coder(
     """
     if isinstance(coder, Coder):
         if level is not None:
-            raise ModelError(f"level is that of {coder!r}: say it there, not {level!r}")
+            raise ModelError(
+                f"{coder!r} has a level of its own: pass level={level!r} to "
+                f"{type(coder).__name__}(..) instead"
+            )
         return coder
     level = LEVEL_DEFAULT if level is None else level
     if coder is None and default is not None:
@@ -770,6 +774,8 @@ def _find(header: Header, coder: Coder | None) -> Coder:
     what = named(*wanted)
     if coder is None:
         instead = "pass it as `coder`"
+        if header.name == "base":
+            instead = "pass BaseCoder(base), of the same base, as `coder`"
     elif coder.fingerprint:
         instead = f"not with {named(coder.name, coder.fingerprint)}"
     else:

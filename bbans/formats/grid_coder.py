@@ -54,21 +54,22 @@ class GridCoder(Coder):
     Parameters
     ----------
     axes : str or sequence of str, optional
-        What the axes of an array are: a letter each, as "tyx" or "yxc", or names, as
-        the dims of xarray.
+        What the axes of an array are: a string of one letter per axis, such as "tyx" or
+        "yxc", or a sequence of names, such as the dims of xarray.
 
         - *rows and columns*: y and x, h and w, or height and width, row and column, lat
-          and lon, latitude and longitude, northing and easting; where these are not
-          there, the last two axes that are no bands.
+          and lon, latitude and longitude, northing and easting; without
+          such a pair, the last two axes that are not bands.
         - *bands*, values of the same pixel: c, s, band, channel, wavelength, rgb,
-          sample. Behind rows and columns a pixel's values are predicted from each
-          other; before them each is an image.
-        - *frames*: all others, as time, depth or number. Of several axes, the last
-          counts fastest: the frame before, and the one before along the other axes,
-          are what frames are predicted from.
+          sample. After rows and columns, a pixel's values are predicted from each
+          other; before them, each band is an image.
+        - *frames*: all others, such as time, depth or number. With several, the last
+          varies fastest; a frame is predicted from the frame before it and from the
+          one before it along the other axes.
 
-        By default, the last axis of three or more is of bands if it has at most 4, the
-        two before are rows and columns, and all others are frames.
+        By default, the last of three or more axes holds bands if its length is at most
+        4; the two before the bands, or the last two, are rows and columns, and all
+        others are frames.
     level : int
         From 1, fast, to 9, small.
 
@@ -79,15 +80,15 @@ class GridCoder(Coder):
 
     Notes
     -----
-    Frames come before rows and columns, and these before bands. One axis that is
-    elsewhere, as in "yxt", is moved by `compress`, and back by `decompress`; what needs
-    more is refused, with the transpose that would do.
+    Frames come first, then rows and columns, then bands. If one axis is out of place,
+    as in "yxt", `compress` moves it and `decompress` moves it back; if more are, the
+    error gives the transpose to use.
 
-    A block has whole frames, by default of 2**22 elements or one frame at least, and at
-    levels 8 and 9 of 2**24 bytes; none refers to another. So a part of a video can be
-    decoded, threads can share the work, and the first frame of each block has none
-    before it. An image by itself, and frames of more than 2**24 bytes, are divided at
-    rows.
+    A block holds whole frames: by default about 2**22 elements, at levels 8 and 9 about
+    2**24 bytes, and at least one frame. Blocks are independent, so a part of a video
+    can be decoded and threads can share the work, but the first frame of each block has
+    none before it. A single image, and frames of more than 2**24 bytes, are split
+    between rows.
 
     Examples
     --------

@@ -37,10 +37,10 @@ def encoding(
 ) -> dict[Hashable, dict[str, Any]]:
     """The encoding by which ``dataset.to_zarr(path, encoding=..)`` writes with bbans.
 
-    Each variable gets a codec for what its dims are. Rows and columns, as y and x or
-    lat and lon, make it images, with a frame for each time and level; a dim of time
-    without such makes it series, along that dim. How a variable that was read from a
-    file was packed (scale, offset, fill value, units, chunks) is kept.
+    The dims of each variable decide its codec. With rows and columns, such as y and x
+    or lat and lon, it is coded as images, one frame per time and level; with a dim of
+    time but no rows and columns, as series along that dim. The scale, offset, fill
+    value, units and chunks of a variable that was read from a file are kept.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def encoding(
     level : int
         From 1, fast, to 9, small.
     zarr_format : {3, 2}
-        What `to_zarr` is told too.
+        As passed to `to_zarr`.
 
     Returns
     -------
     dict
-        For each variable that is not of text or objects.
+        An entry for each variable, except those of text or objects.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def _codec(settings: dict[str, Any], zarr_format: int) -> dict[str, Any]:
 
 
 def compress(array: Any, *, level: int = LEVEL_DEFAULT, **options: Any) -> bytes:
-    """Compress the values of a DataArray, whose dims say what its axes are.
+    """Compress the values of a DataArray; its dims say what the axes are.
 
     Parameters
     ----------
@@ -120,8 +120,8 @@ def compress(array: Any, *, level: int = LEVEL_DEFAULT, **options: Any) -> bytes
     Returns
     -------
     bytes
-        Which `bbans.decompress` restores, as an array of numpy: names, coordinates and
-        attributes are not in it.
+        `bbans.decompress` restores the values from it, as an array of numpy; names,
+        coordinates and attributes are not kept.
 
     Raises
     ------
@@ -138,7 +138,9 @@ def compress(array: Any, *, level: int = LEVEL_DEFAULT, **options: Any) -> bytes
     >>> bool((bbans.decompress(compress(stack)) == stack).all())
     True
     """
-    as_instance(array, xarray.DataArray, "array", "a DataArray of xarray")
+    as_instance(
+        array, xarray.DataArray, "array", "a DataArray of xarray, as dataset[name]"
+    )
     level = as_integer(level, "level", 1, LEVEL_MAX)
     coder = _coder_of(array.variable, array.coords, level)
     level_of_default = level if coder is None else None
