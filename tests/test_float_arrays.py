@@ -169,3 +169,14 @@ def test_every_cut_and_every_flipped_bit_is_found():
             damaged[bit // 8] ^= 1 << bit % 8
             with pytest.raises(bbans.FormatError):
                 bbans.decompress(damaged)
+
+
+@pytest.mark.skipif(ml_dtypes is None, reason="needs ml_dtypes")
+@pytest.mark.parametrize("name", OTHERS)
+def test_out_may_be_of_floats_that_numpy_does_not_have(name):
+    array = np.linspace(-2, 2, 40).reshape(4, 10).astype(getattr(ml_dtypes, name))
+    out = np.zeros_like(array)
+    assert same(bbans.decompress(bbans.compress(array), out=out), array)
+    assert same(out, array)
+    with pytest.raises(TypeError, match="contiguous"):
+        bbans.decompress(bbans.compress(array), out=out[:, ::2])

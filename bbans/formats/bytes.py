@@ -28,6 +28,8 @@ def octets(data: Any) -> NDArray[np.uint8]:
     """
     if isinstance(data, np.ndarray) and data.dtype.kind in "Mm":
         data = data.view(np.int64)  # what numpy has no buffers of
+    elif isinstance(data, np.ndarray) and data.dtype.isbuiltin == 2:  # of ml_dtypes
+        data = data.view(f"u{data.itemsize}")
     view = memoryview(data)
     if not view.c_contiguous:
         raise TypeError("the buffer must be contiguous")
