@@ -208,6 +208,8 @@ def _write_array(
     dtype: Any = None,
 ) -> None:
     """Write a part that is an array."""
+    if coder is not None:
+        coder, level = as_coder(coder, level), None
     array = as_elements(data)
     header = array_header(array.dtype)
     if dtype is not None:

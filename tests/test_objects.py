@@ -239,6 +239,7 @@ EXAMPLES = [
     (formats.ByteCoder(1, level=3), compresses(bytes(99))),
     (formats.BaseCoder(np.arange(99)), compresses(np.arange(99))),
     (formats.SignalCoder(3), compresses(np.arange(99))),
+    (formats.GridCoder("yx", 3), compresses(np.arange(99).reshape(9, 11))),
     (formats.ModelCoder(HMM.freeze()), compresses([0, 1, 2])),
     (formats.CodecCoder("reversed", Reversed()), compresses(bytes(99))),
     (RECORDS, lambda a, b: a == b and encodes("abd")(a, b)),
