@@ -317,7 +317,7 @@ static void put_value(out_bytes *out, uint64_t value, size_t n)
 {
     uint8_t bytes[8];
 
-    bbans_store(bytes, value, n);
+    bbans_store(bytes, value, sizeof bytes); /* the lowest n come first */
     put_bytes(out, bytes, n);
 }
 
