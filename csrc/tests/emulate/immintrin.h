@@ -4,6 +4,7 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #define SIMDE_NO_NATIVE
 #include <simde/x86/avx512.h>
+#include <simde/x86/clmul.h>
 typedef simde__mmask16 __mmask16;
 typedef simde__mmask8 __mmask8;
 typedef simde__mmask32 __mmask32;
@@ -339,6 +340,74 @@ static inline simde__m512 _mm512_div_round_ps(simde__m512 a, simde__m512 b,
 }
 #define _mm512_cvtepi32_ps(a)                                                  \
     _mm512_cvt_roundepi32_ps(a, 0) /* exact, as used */
+
+static inline simde__m512i _mm512_zextsi128_si512(simde__m128i x)
+{
+    const simde__m128i_private a = simde__m128i_to_private(x);
+
+    EMULATED(m512i, u64, 8, i < 2 ? a.u64[i] : 0);
+}
+
+/* Rounded toward zero, of either sign. */
+static inline float simde_to_zero(double v)
+{
+    const float f = (float)v;
+
+    return fabs((double)f) > fabs(v) ? simde_math_nextafterf(f, 0) : f;
+}
+
+static inline simde__m512 _mm512_mul_round_ps(simde__m512 a, simde__m512 b,
+                                              int rounding)
+{
+    const simde__m512_private x = simde__m512_to_private(a);
+    const simde__m512_private y = simde__m512_to_private(b);
+
+    EMULATED(m512, f32, 16, simde_to_zero((double)x.f32[i] * y.f32[i]));
+}
+
+/* Products of floats are exact as doubles. */
+static inline simde__m512 _mm512_fmadd_round_ps(simde__m512 a, simde__m512 b,
+                                                simde__m512 c, int rounding)
+{
+    const simde__m512_private x = simde__m512_to_private(a);
+    const simde__m512_private y = simde__m512_to_private(b);
+    const simde__m512_private z = simde__m512_to_private(c);
+
+    EMULATED(m512, f32, 16,
+             simde_to_zero((double)x.f32[i] * y.f32[i] + z.f32[i]));
+}
+
+static inline simde__m512 _mm512_fnmadd_round_ps(simde__m512 a, simde__m512 b,
+                                                 simde__m512 c, int rounding)
+{
+    const simde__m512_private x = simde__m512_to_private(a);
+    const simde__m512_private y = simde__m512_to_private(b);
+    const simde__m512_private z = simde__m512_to_private(c);
+
+    EMULATED(m512, f32, 16,
+             simde_to_zero(z.f32[i] - (double)x.f32[i] * y.f32[i]));
+}
+
+/* As imprecise as it may be, above and below: machines differ there. */
+static inline simde__m512 _mm512_rcp14_ps(simde__m512 a)
+{
+    const simde__m512_private x = simde__m512_to_private(a);
+
+    EMULATED(m512, f32, 16,
+             (float)((1 + (i & 1 ? 0.99 : -0.99) / 16384) / x.f32[i]));
+}
+
+static inline simde__m512i _mm512_i32gather_epi32(simde__m512i at,
+                                                  const void *p, int scale)
+{
+    const simde__m512i_private a = simde__m512i_to_private(at);
+    simde__m512i_private out;
+    int i;
+
+    for (i = 0; i < 16; i++)
+        memcpy(&out.u32[i], (const char *)p + (int64_t)a.i32[i] * scale, 4);
+    return simde__m512i_from_private(out);
+}
 
 static inline simde__m512i _mm512_maskz_loadu_epi16(uint32_t k, const void *p)
 {
