@@ -41,7 +41,7 @@ FLOORS = [
     ("models", "contexts arhmm freeze_lgssm lgssm information"),
     ("models", "_float_heads network_model vae deep_ssm"),
     ("models", "tree_structure tree_start tree_em latent_tree"),
-    ("formats", "container arrays bytes signals floats grids cells series tables"),
+    ("formats", "container arrays bytes signals grids floats cells series tables"),
     ("formats", "pieces coders base_coder axes grid_coder"),
     ("formats", "random_access info"),
     ("files", "samples npy wav safetensors csv recognise hint"),

@@ -51,7 +51,7 @@ from bbans.formats.container import (
 )
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
-    from bbans.formats.floats import GridLike
+    from bbans.formats.grids import Grid
     from bbans.formats.pieces import Layout
     from bbans.frozen.base import FrozenModel
 
@@ -221,7 +221,7 @@ class Coder(ABC):
         *,
         level: int | None = None,
         channels: int = 0,
-        grid: GridLike | None = None,
+        grid: Grid | None = None,
     ) -> Buffer:
         """A block of floats, of the form that this coder knows them in."""
         from bbans.formats.floats import encode_floats

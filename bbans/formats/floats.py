@@ -5,7 +5,8 @@ docs/format.md, Floats, byte by byte; all of it is in C.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +17,10 @@ from bbans.errors import CorruptError, SymbolError
 from bbans.formats.container import BLOCK_BYTES_MAX, FLOAT_NAMES
 from bbans.formats.signals import workspace
 
-__all__ = ["GridLike", "decode_floats", "encode_floats"]
+if TYPE_CHECKING:  # loaded when used
+    from bbans.formats.grids import Grid
 
-
-class GridLike(Protocol):
-    """How elements lie: rows of `columns` pixels of `bands` values, `rows` a frame."""
-
-    @property
-    def rows(self) -> int: ...
-    @property
-    def columns(self) -> int: ...
-    @property
-    def bands(self) -> int: ...
-    @property
-    def period(self) -> int: ...
+__all__ = ["decode_floats", "encode_floats"]
 
 
 def encode_floats(
@@ -37,7 +28,7 @@ def encode_floats(
     element: int,
     level: int,
     channels: int = 0,
-    grid: GridLike | None = None,
+    grid: Grid | None = None,
 ) -> Buffer:
     """Code a block of floats.
 
@@ -51,7 +42,7 @@ def encode_floats(
         From 1, fast, to 9, small.
     channels : int
         The floats are a series of so many channels; 0: they are none.
-    grid : GridLike, optional
+    grid : Grid, optional
         The floats are the pixels of frames; not with channels.
 
     Returns
@@ -71,7 +62,7 @@ def encode_floats(
     if not 0 < elements.nbytes <= BLOCK_BYTES_MAX:
         raise SymbolError(f"a block of {elements.nbytes} bytes is none of floats")
     native = np.ascontiguousarray(elements, dtype.newbyteorder("="))
-    lies = _grid(grid)
+    lies = ffi.NULL if grid is None else ffi.new("bbans_grid *", astuple(grid))
     out = np.empty(lib.bbans_float_bound(element, native.size), np.uint8)
     work = workspace(
         lib.bbans_float_encoder_bytes(element, channels, lies, native.size, level)
@@ -117,9 +108,3 @@ def decode_floats(block: Buffer, out: NDArray[Any], element: int) -> None:
     check(status)
     if native is not out:
         out[:] = native
-
-
-def _grid(grid: GridLike | None) -> Any:
-    if grid is None:
-        return ffi.NULL
-    return ffi.new("bbans_grid *", (grid.rows, grid.columns, grid.bands, grid.period))

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_floats.h"
 
+#include "../signals/bbans_signals.h"
+
 size_t bbans_float_decoder_bytes(int element, size_t n)
 {
     size_t planes, integers;
@@ -14,15 +16,6 @@ size_t bbans_float_decoder_bytes(int element, size_t n)
     if (planes == 0 || integers == 0)
         return 0;
     return planes > integers ? planes : integers;
-}
-
-static void take_elements(const uint8_t *bytes, size_t n, size_t width,
-                          uint8_t *to)
-{
-    size_t i;
-
-    for (i = 0; i < n * width; i += width)
-        bbans_element_put(to + i, bbans_load(bytes + i, width), width);
 }
 
 size_t bbans_float_form_bytes(int element, int form, size_t n)
@@ -60,7 +53,7 @@ bbans_status bbans_float_decompress(int element, const uint8_t *block,
     case BBANS_FORM_STORED:
         if (n_bytes != 1 + n * width)
             return BBANS_ERR_CORRUPT;
-        take_elements(block + 1, n, width, (uint8_t *)data);
+        bbans_elements_take(block + 1, n, width, (uint8_t *)data);
         return BBANS_OK;
     default: return BBANS_ERR_CORRUPT;
     }

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_floats.h"
 
+#include "../signals/bbans_signals.h"
+
 #ifndef BBANS_DECODER_ONLY
 size_t bbans_float_bound(int element, size_t n)
 {
@@ -44,20 +46,6 @@ size_t bbans_float_encoder_bytes(int element, size_t channels,
         bytes += 1 + n * (uint64_t)bbans_element_bytes(element);
     }
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
-}
-
-static bbans_status store_floats(const uint8_t *data, size_t n, size_t width,
-                                 uint8_t *block, size_t cap, size_t *n_bytes)
-{
-    size_t i;
-
-    if (cap < 1 + n * width)
-        return BBANS_ERR_CAPACITY;
-    block[0] = BBANS_FORM_STORED;
-    for (i = 0; i < n * width; i += width)
-        bbans_store(block + 1 + i, bbans_element_get(data + i, width), width);
-    *n_bytes = 1 + n * width;
-    return BBANS_OK;
 }
 
 /* ---- Forms -----------------------------------------------------------------
@@ -141,6 +129,7 @@ bbans_status bbans_float_compress(int element, size_t channels,
         *n_bytes = best.n;
         return BBANS_OK;
     }
-    return store_floats((const uint8_t *)data, n, width, block, cap, n_bytes);
+    return bbans_elements_store(BBANS_FORM_STORED, (const uint8_t *)data, n,
+                                width, block, cap, n_bytes);
 }
 #endif /* BBANS_DECODER_ONLY */

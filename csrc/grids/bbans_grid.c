@@ -76,15 +76,6 @@ size_t bbans_grid_decoder_bytes(int element, size_t n)
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
 
-static void take_elements(const uint8_t *bytes, size_t n, size_t width,
-                          uint8_t *to)
-{
-    size_t i;
-
-    for (i = 0; i < n * width; i += width)
-        bbans_element_put(to + i, bbans_load(bytes + i, width), width);
-}
-
 /* Returns 0 if n elements are no such grid. */
 static int take_grid(bbans_grid_values *g, bbans_signal_source *s, size_t n)
 {
@@ -195,7 +186,7 @@ bbans_status bbans_grid_decompress(int element, const uint8_t *block,
     if (block[0] == BBANS_GRID_STORED) {
         if (n_bytes != 1 + n * width)
             return BBANS_ERR_CORRUPT;
-        take_elements(block + 1, n, width, (uint8_t *)data);
+        bbans_elements_take(block + 1, n, width, (uint8_t *)data);
         return BBANS_OK;
     }
     memset(&g, 0, sizeof g);

@@ -214,20 +214,6 @@ static void put_low(encoder *e)
 /* ---- A block ---------------------------------------------------------------
  */
 
-static bbans_status store_elements(const uint8_t *data, size_t n, size_t width,
-                                   uint8_t *block, size_t cap, size_t *n_bytes)
-{
-    size_t i;
-
-    if (cap < 1 + n * width)
-        return BBANS_ERR_CAPACITY;
-    block[0] = BBANS_GRID_STORED;
-    for (i = 0; i < n * width; i += width)
-        bbans_store(block + 1 + i, bbans_element_get(data + i, width), width);
-    *n_bytes = 1 + n * width;
-    return BBANS_OK;
-}
-
 bbans_status bbans_grid_compress(int element, const bbans_grid *grid,
                                  const void *data, size_t n, int level,
                                  uint8_t *block, size_t cap, size_t *n_bytes,
@@ -250,7 +236,8 @@ bbans_status bbans_grid_compress(int element, const bbans_grid *grid,
         return BBANS_ERR_CAPACITY;
     e.data = (const uint8_t *)data;
     if (is_stored(grid))
-        return store_elements(e.data, n, e.width, block, cap, n_bytes);
+        return bbans_elements_store(BBANS_GRID_STORED, e.data, n, e.width,
+                                    block, cap, n_bytes);
     e.element = element;
     e.level = level;
     start(&e, grid, n, work);
@@ -270,6 +257,7 @@ bbans_status bbans_grid_compress(int element, const bbans_grid *grid,
             return BBANS_OK;
         }
     }
-    return store_elements(e.data, n, e.width, block, cap, n_bytes);
+    return bbans_elements_store(BBANS_GRID_STORED, e.data, n, e.width, block,
+                                cap, n_bytes);
 }
 #endif /* BBANS_DECODER_ONLY */

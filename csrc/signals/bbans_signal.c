@@ -98,15 +98,6 @@ static int decode_channel(decoder *d, bbans_signal_source *s, unsigned lanes,
            !s->bad;
 }
 
-static void take_elements(const uint8_t *bytes, size_t n, size_t width,
-                          uint8_t *to)
-{
-    size_t i;
-
-    for (i = 0; i < n * width; i += width)
-        bbans_element_put(to + i, bbans_load(bytes + i, width), width);
-}
-
 bbans_status bbans_signal_decompress(int element, const uint64_t *line,
                                      const uint8_t *block, size_t n_bytes,
                                      void *data, size_t n, void *work,
@@ -134,7 +125,7 @@ bbans_status bbans_signal_decompress(int element, const uint64_t *line,
     if (block[0] == BBANS_SIGNAL_STORED) {
         if (n_bytes != 1 + n * width)
             return BBANS_ERR_CORRUPT;
-        take_elements(block + 1, n, width, (uint8_t *)data);
+        bbans_elements_take(block + 1, n, width, (uint8_t *)data);
         return BBANS_OK;
     }
     lanes = 1u << (block[0] & 3);

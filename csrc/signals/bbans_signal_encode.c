@@ -346,20 +346,6 @@ static const bbans_sink *shortest(const encoder *e)
     return best;
 }
 
-static bbans_status store_elements(const uint8_t *data, size_t n, size_t width,
-                                   uint8_t *block, size_t cap, size_t *n_bytes)
-{
-    size_t i;
-
-    if (cap < 1 + n * width)
-        return BBANS_ERR_CAPACITY;
-    block[0] = BBANS_SIGNAL_STORED;
-    for (i = 0; i < n * width; i += width)
-        bbans_store(block + 1 + i, bbans_element_get(data + i, width), width);
-    *n_bytes = 1 + n * width;
-    return BBANS_OK;
-}
-
 bbans_status bbans_signal_compress(int element, const uint64_t *line,
                                    const void *data, size_t steps,
                                    size_t channels, int level, uint8_t *block,
@@ -411,6 +397,7 @@ bbans_status bbans_signal_compress(int element, const uint64_t *line,
             return BBANS_OK;
         }
     }
-    return store_elements(e.data, n, e.width, block, cap, n_bytes);
+    return bbans_elements_store(BBANS_SIGNAL_STORED, e.data, n, e.width, block,
+                                cap, n_bytes);
 }
 #endif /* BBANS_DECODER_ONLY */

@@ -4,6 +4,37 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_signals.h"
 
+#include "../files/bbans_files.h"
+
+/* ---- Stored blocks --------------------------------------------------------
+ */
+
+void bbans_elements_take(const uint8_t *bytes, size_t n, size_t width,
+                         uint8_t *to)
+{
+    size_t i;
+
+    for (i = 0; i < n * width; i += width)
+        bbans_element_put(to + i, bbans_load(bytes + i, width), width);
+}
+
+#ifndef BBANS_DECODER_ONLY
+bbans_status bbans_elements_store(uint8_t first, const uint8_t *data, size_t n,
+                                  size_t width, uint8_t *block, size_t cap,
+                                  size_t *n_bytes)
+{
+    size_t i;
+
+    if (cap < 1 + n * width)
+        return BBANS_ERR_CAPACITY;
+    block[0] = first;
+    for (i = 0; i < n * width; i += width)
+        bbans_store(block + 1 + i, bbans_element_get(data + i, width), width);
+    *n_bytes = 1 + n * width;
+    return BBANS_OK;
+}
+#endif /* BBANS_DECODER_ONLY */
+
 /* ---- Numbers --------------------------------------------------------------
  */
 

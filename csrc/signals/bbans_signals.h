@@ -97,6 +97,19 @@ typedef struct {
     uint64_t start, step;
 } bbans_line;
 
+/* ---- Stored blocks --------------------------------------------------------
+ */
+
+/* Elements of blocks that store them, little-endian, behind a first byte. */
+void bbans_elements_take(const uint8_t *bytes, size_t n, size_t width,
+                         uint8_t *to);
+
+#ifndef BBANS_DECODER_ONLY
+bbans_status bbans_elements_store(uint8_t first, const uint8_t *data, size_t n,
+                                  size_t width, uint8_t *block, size_t cap,
+                                  size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
 /* ---- The decoder's message ----------------------------------------------- */
 
 /* It never fails and always ends: where words have run out heads get small, and
