@@ -7,8 +7,9 @@
 
 #ifndef BBANS_DECODER_ONLY
 #define TAPS BBANS_GRID_TAPS
-#define SIZE (TAPS + 2) /* with the constant and the target */
-#define VALUE_BITS 18   /* of what is multiplied */
+#define SIZE (TAPS + 2)   /* with the constant and the target */
+#define VALUES (SIZE + 1) /* with what is multiplied by the weights */
+#define VALUE_BITS 18     /* of what is multiplied */
 #define WEIGHT_BITS 6
 #define SOLUTION_BITS 40
 
@@ -33,7 +34,7 @@ typedef struct {
     uint64_t scale; /* the mean error */
     elimination factor;
     const int32_t *tap[SIZE]; /* in the row in work; the last is the target */
-    int32_t *value, *weighted, *weight; /* [TAPS + 2][columns], [columns] .. */
+    int32_t *value, *weighted, *weight; /* [VALUES][columns], [columns] ..  */
     int64_t *residual;                  /* [columns] */
     uint64_t *energy, *other;           /* [columns], of errors around */
     uint8_t *expert;                    /* [columns]: which one is nearest */
@@ -42,7 +43,7 @@ typedef struct {
 size_t bbans_grid_fit_bytes(uint64_t columns)
 {
     return (size_t)bbans_aligned(sizeof(fit)) +
-           (size_t)bbans_aligned((8 * 3 + 4 * (TAPS + 4) + 1) * columns);
+           (size_t)bbans_aligned((8 * 3 + 4 * (VALUES + 2) + 1) * columns);
 }
 
 /* ---- Sums of products ------------------------------------------------------
@@ -648,7 +649,7 @@ void bbans_grid_fit(bbans_grid_values *grid, size_t band, int level,
     f->energy = (uint64_t *)(void *)(f->residual + grid->columns);
     f->other = f->energy + grid->columns;
     f->value = (int32_t *)(void *)(f->other + grid->columns);
-    f->weighted = f->value + (TAPS + 2) * grid->columns;
+    f->weighted = f->value + VALUES * grid->columns;
     f->weight = f->weighted + grid->columns;
     f->expert = (uint8_t *)(f->weight + grid->columns);
     for (i = 0; i <= band; i++) {

@@ -219,8 +219,11 @@ static inline void bbans_kinds_spread(uint16_t *row, unsigned bits,
 static inline uint16_t *bbans_row_copied(uint16_t *row, const uint16_t *first,
                                          uint16_t seen)
 {
-    memcpy(row, first, BBANS_LEAVES * sizeof *row);
+    unsigned i;
+
     row[0] = seen;
+    for (i = 1; i < BBANS_LEAVES; i++)
+        row[i] = first[i];
     return row;
 }
 
