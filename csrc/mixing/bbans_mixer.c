@@ -1,0 +1,338 @@
+/* A byte under mixed contexts, either way.  docs/maths.md, "Mixing".
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_mixing.h"
+
+#define HASH 0x9E3779B97F4A7C15u
+#define ROW_HASH 0x9E3779B1u
+#define ROW_MIX 0x85EBCA6Bu
+#define WORD_HASH 0x2F0B4C47u
+
+#define MATCH_MAX 65535
+#define MATCH_CHECKED 32
+
+/* The bytes that must agree. */
+static const unsigned match_least[BBANS_MIX_MATCHES] = {6, 12};
+
+static unsigned matches_of(const bbans_mixing_size *size)
+{
+    return size->inputs == BBANS_MIXING_FEW ? 1 : BBANS_MIX_MATCHES;
+}
+
+/* ---- Memory ----------------------------------------------------------------
+ */
+
+static size_t rows_bytes(const bbans_mixing_size *size)
+{
+    return (sizeof(uint16_t) * BBANS_MIX_SLOTS) << size->row_bits;
+}
+
+static size_t weights_bytes(const bbans_mixing_size *size)
+{
+    return sizeof(int32_t) * BBANS_MIXING_SETS * size->inputs;
+}
+
+static size_t places_bytes(const bbans_mixing_size *size)
+{
+    return matches_of(size) * sizeof(uint32_t) << size->match_bits;
+}
+
+size_t bbans_mixer_bytes(const bbans_mixing_size *size)
+{
+    return rows_bytes(size) + weights_bytes(size) + places_bytes(size);
+}
+
+/* A match that is the longer is the surer. */
+static void start_matches(bbans_mixer *m)
+{
+    unsigned i, k;
+
+    for (i = 0; i < BBANS_MIX_MATCHES; i++)
+        for (k = 0; k < BBANS_MIXING_LENGTHS; k++)
+            m->expected[i][k] = bbans_mix_slot(2048 + (k < 18 ? 110 * k : 1980),
+                                               BBANS_MIX_MATCH_SEEN);
+}
+
+void bbans_mixer_start(bbans_mixer *m, const bbans_mixing_size *size,
+                       const bbans_mixing_prior *prior, const uint8_t *bytes,
+                       size_t mask, void *memory)
+{
+    uint8_t *at = (uint8_t *)memory;
+    size_t i;
+
+    memset(m, 0, sizeof *m);
+    m->size = *size;
+    m->prior = prior;
+    m->bytes = bytes;
+    m->mask = mask;
+    m->row = (uint16_t *)(void *)at;
+    m->weight = (int32_t *)(void *)(at += rows_bytes(size));
+    m->place = (uint32_t *)(void *)(at + weights_bytes(size));
+    memset(m->row, 0, rows_bytes(size));
+    memset(m->place, 0, places_bytes(size));
+    if (prior != NULL) {
+        memcpy(m->weight, prior->weight, weights_bytes(size));
+        memcpy(m->expected, prior->match, sizeof m->expected);
+    } else {
+        for (i = 0; i < BBANS_MIXING_SETS * (size_t)size->inputs; i++)
+            m->weight[i] = 52429 / (int32_t)size->inputs;
+        start_matches(m);
+    }
+    m->mix.inputs = size->inputs;
+    m->mix.matches = matches_of(size);
+    m->mix.rate = BBANS_MIX_RATE;
+}
+
+/* ---- Contexts --------------------------------------------------------------
+ */
+
+static uint64_t last_bytes(const bbans_mixer *m, unsigned n)
+{
+    return m->history & (((uint64_t)1 << 8 * n) - 1);
+}
+
+/* The byte above, and how far from the start of the line. */
+static uint64_t in_line(const bbans_mixer *m, unsigned *above)
+{
+    const size_t column = m->n - m->line, from = m->above + column;
+
+    *above = m->n > 0 && from < m->n && m->n - from <= m->mask
+                 ? m->bytes[from & m->mask]
+                 : 0;
+    return column < 255 ? column : 255;
+}
+
+static void put_context(bbans_mixer *m, unsigned i, uint64_t v)
+{
+    m->context[i] = (uint32_t)(((v + ((uint64_t)(i + 1) << 56)) * HASH) >> 32);
+}
+
+static void find_contexts(bbans_mixer *m)
+{
+    static const unsigned order[] = {1, 2, 3, 4, 6};
+    const uint64_t h = m->history;
+    const int few = m->size.inputs == BBANS_MIXING_FEW;
+    unsigned above, i;
+    uint64_t column = in_line(m, &above);
+
+    for (i = 0; i < 5; i++)
+        put_context(m, i, last_bytes(m, order[i]));
+    put_context(m, 5, few && m->size.line > 0 ? h >> 8 & 0xFFFF : m->word);
+    put_context(m, 6, above | column << 8);
+    if (few)
+        return;
+    put_context(m, 7, last_bytes(m, 5));
+    put_context(m, 8, m->word | (uint64_t)m->word_before << 24);
+    put_context(m, 9, above << 8 | (h & 0xFF));
+    put_context(m, 10, h >> 8 & 0xFFFF);
+    put_context(m, 11, h >> 16 & 0xFFFF);
+    put_context(m, 12, h & 0xFF00FF00);
+    put_context(m, 13, h & 0xF0F0F0F0F0);
+}
+
+/* ---- Rows ------------------------------------------------------------------
+ */
+
+static uint16_t *row_at(const uint16_t *row, unsigned bits, uint32_t hash)
+{
+    return (uint16_t *)row +
+           (size_t)BBANS_MIX_SLOTS * (hash & (((uint32_t)1 << bits) - 1));
+}
+
+/* The row of a context that has this hash, or the one that it replaces. */
+static inline uint16_t *find_row(const uint16_t *rows, unsigned bits,
+                                 uint32_t hash, uint16_t check, int *found)
+{
+    uint16_t *a = row_at(rows, bits, hash), *b = row_at(rows, bits, hash ^ 1);
+
+    *found = a[0] == check || b[0] == check;
+    if (a[0] == check)
+        return a;
+    if (b[0] == check)
+        return b;
+    if (a[0] == 0 || b[0] == 0)
+        return a[0] == 0 ? a : b;
+    return bbans_mix_seen(b[1]) < bbans_mix_seen(a[1]) ? b : a;
+}
+
+/* It is known if it was seen, here or before. */
+static inline int take_row(bbans_mixer *m, unsigned i, uint32_t node)
+{
+    uint32_t h = (m->context[i] ^ node * ROW_HASH) * ROW_MIX;
+    uint16_t check, *row, k;
+    int found;
+
+    h ^= h >> 15;
+    check = (uint16_t)(h >> 16);
+    check = (uint16_t)(check + (check == 0));
+    row = find_row(m->row, m->size.row_bits, h, check, &found);
+    m->mix.row[i] = row;
+    if (found)
+        return 1;
+    if (m->prior != NULL) {
+        const uint16_t *from =
+            find_row(m->prior->row, m->prior->row_bits, h, check, &found);
+
+        if (found) {
+            memcpy(row, from, BBANS_MIX_SLOTS * sizeof *row);
+            return 1;
+        }
+    }
+    row[0] = check;
+    for (k = 1; k < BBANS_MIX_SLOTS; k++)
+        row[k] = BBANS_MIX_NEW;
+    return 0;
+}
+
+/* ---- A byte ----------------------------------------------------------------
+ */
+
+/* The class of a match's length. */
+static unsigned class_of(uint32_t length)
+{
+    return length < 16    ? length
+           : length < 32  ? 12 + length / 4
+           : length < 64  ? 16 + length / 8
+           : length < 512 ? 22 + length / 32
+                          : 38;
+}
+
+static void start_half(bbans_mixer *m, unsigned half)
+{
+    const unsigned contexts = m->size.inputs - m->mix.matches;
+    unsigned i, known = 0;
+
+    for (i = 0; i < contexts; i++) {
+        const int found = take_row(m, i, m->mix.node);
+
+        known += i >= 1 && i <= 4 && found;
+    }
+    m->mix.weight[0] = m->weight + (size_t)m->size.inputs * BBANS_MIX_STATES *
+                                       (2 * known + half);
+}
+
+static void start_byte(bbans_mixer *m)
+{
+    bbans_mix *x = &m->mix;
+    unsigned i;
+
+    find_contexts(m);
+    x->node = 1;
+    x->start = 0;
+    x->left = (uint32_t)1 << BBANS_PREC_MAX;
+    for (i = 0; i < x->matches; i++) {
+        const bbans_mixing_match *match = m->match + i;
+        const unsigned class = class_of(match->length);
+
+        x->match[i] = m->expected[i] + class;
+        x->expected[i] =
+            match->length > 0 ? m->bytes[match->at & m->mask] | 256u : 0;
+        x->state[i] = class == 0 ? 0 : class < 16 ? 1 : class < 24 ? 2 : 3;
+    }
+    x->weight[1] = m->weight + (size_t)m->size.inputs * BBANS_MIX_STATES * 2 *
+                                   BBANS_MIXING_KNOWN;
+    x->weight[2] =
+        x->weight[1] + (size_t)m->size.inputs * (256 + (m->history & 0xFF));
+}
+
+void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span)
+{
+    start_byte(m);
+    start_half(m, 0);
+    BBANS_MIXING->encode(&m->mix, byte >> 4);
+    start_half(m, 1);
+    BBANS_MIXING->encode(&m->mix, byte & 15);
+    span->start = m->mix.start;
+    span->end = m->mix.start + m->mix.left;
+}
+
+unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span)
+{
+    start_byte(m);
+    start_half(m, 0);
+    BBANS_MIXING->decode(&m->mix, slot);
+    start_half(m, 1);
+    BBANS_MIXING->decode(&m->mix, slot);
+    span->start = m->mix.start;
+    span->end = m->mix.start + m->mix.left;
+    return m->mix.node & 255;
+}
+
+/* ---- After it --------------------------------------------------------------
+ */
+
+static void learn_word(bbans_mixer *m, unsigned byte)
+{
+    const unsigned lower = byte | 32;
+
+    if (byte > 127 || (lower >= 'a' && lower <= 'z')) {
+        m->word = (m->word + (byte > 127 ? byte : lower) + 1) * WORD_HASH;
+    } else if (m->word != 0) {
+        m->word_before = m->word;
+        m->word = 0;
+    }
+}
+
+static void learn_line(bbans_mixer *m, unsigned byte)
+{
+    if (m->size.line > 0 ? m->n - m->line < m->size.line : byte != '\n')
+        return;
+    m->above = m->line;
+    m->line = m->n;
+}
+
+/* How many bytes before two places agree. */
+static uint32_t agreeing(const bbans_mixer *m, size_t place)
+{
+    uint32_t n = 0;
+
+    while (n < MATCH_CHECKED && n < place && m->n - place + n < m->mask &&
+           m->bytes[(place - 1 - n) & m->mask] ==
+               m->bytes[(m->n - 1 - n) & m->mask])
+        n++;
+    return n;
+}
+
+static void learn_match(bbans_mixer *m, unsigned i, unsigned byte)
+{
+    const unsigned least = match_least[i];
+    bbans_mixing_match *match = m->match + i;
+    uint64_t h = last_bytes(m, least < 8 ? least : 0);
+    uint32_t *place;
+    unsigned k;
+
+    if (match->length > 0 &&
+        (m->bytes[match->at & m->mask] != byte || m->n - match->at > m->mask))
+        match->length = 0;
+    if (match->length > 0) {
+        match->at++;
+        match->length += match->length < MATCH_MAX;
+    }
+    if (m->n < least)
+        return;
+    for (k = least < 8 ? least : 0; k < least; k++)
+        h = h * WORD_HASH + m->bytes[(m->n - 1 - k) & m->mask] + 1;
+    place = m->place + ((size_t)i << m->size.match_bits) +
+            (h * HASH >> (64 - m->size.match_bits));
+    if (match->length == 0 && *place > 0) {
+        const uint32_t n = agreeing(m, *place - 1);
+
+        if (n >= least) {
+            match->at = *place - 1;
+            match->length = n;
+        }
+    }
+    *place = (uint32_t)m->n + 1;
+}
+
+void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
+{
+    unsigned i;
+
+    m->history = m->history << 8 | byte;
+    m->n++;
+    learn_word(m, byte);
+    learn_line(m, byte);
+    for (i = 0; i < m->mix.matches; i++)
+        learn_match(m, i, byte);
+}

@@ -1,0 +1,78 @@
+/* Private to csrc/: a model of bytes that mixes what many contexts expect, and
+ * learns from each byte.  docs/maths.md, "Mixing".
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BBANS_MIXING_H
+#define BBANS_MIXING_H
+
+#include "../kernels/bbans_kernels.h"
+
+/* Of the inputs, so many are contexts, the others matches. */
+#define BBANS_MIXING_FEW 8
+#define BBANS_MIXING_MANY BBANS_MIX_MAX
+
+#define BBANS_MIXING_ROW_BITS_MIN 6
+#define BBANS_MIXING_ROW_BITS_MAX 22
+#define BBANS_MIXING_LINE_MAX 65535 /* bytes of a line of fixed length */
+
+/* What is known before the first byte: rows by the hashes of their contexts,
+ * and what is learned besides. */
+typedef struct {
+    unsigned row_bits;
+    const uint16_t *row;   /* [2^row_bits][BBANS_MIX_SLOTS] */
+    const int32_t *weight; /* [BBANS_MIXING_SETS][inputs]   */
+    const uint16_t *match; /* [BBANS_MIX_MATCHES][BBANS_MIXING_LENGTHS] */
+} bbans_mixing_prior;
+
+/* How large a mixer is, and of what. */
+typedef struct {
+    unsigned inputs;     /* FEW or MANY                                  */
+    unsigned row_bits;   /* 2^row_bits rows are kept                     */
+    unsigned match_bits; /* 2^match_bits places are, for each match      */
+    uint32_t line;       /* bytes of a line; 0: a line feed ends it      */
+} bbans_mixing_size;
+
+#define BBANS_MIXING_LENGTHS 40 /* classes of a match's length */
+#define BBANS_MIXING_KNOWN 5    /* how many orders are known, 0 to 4 */
+/* Of weights: for the orders known, the half of the byte and matches; the bits
+ * before; the byte before. */
+#define BBANS_MIXING_SETS                                                      \
+    (BBANS_MIXING_KNOWN * 2 * BBANS_MIX_STATES + 256 + 256)
+
+typedef struct {
+    size_t at;       /* the place expected next */
+    uint32_t length; /* of what agrees before it; 0: no match */
+} bbans_mixing_match;
+
+/* Bytes so far lie at bytes[place & mask], the last mask + 1 of them. */
+typedef struct {
+    bbans_mix mix;
+    bbans_mixing_size size;
+    const bbans_mixing_prior *prior; /* NULL: nothing is known */
+    const uint8_t *bytes;
+    size_t mask, n;   /* bytes so far */
+    uint64_t history; /* the last 8, the last of them lowest */
+    uint32_t word, word_before;
+    size_t line, above; /* where this line and the one before begin */
+    uint32_t context[BBANS_MIX_MAX];
+    bbans_mixing_match match[BBANS_MIX_MATCHES];
+    uint16_t expected[BBANS_MIX_MATCHES][BBANS_MIXING_LENGTHS];
+    uint16_t *row;   /* [2^row_bits][BBANS_MIX_SLOTS] */
+    int32_t *weight; /* [BBANS_MIXING_SETS][inputs] */
+    uint32_t *place; /* [matches][2^match_bits]: a place + 1, or 0 */
+} bbans_mixer;
+
+size_t bbans_mixer_bytes(const bbans_mixing_size *size);
+
+/* Before the first byte; memory of BBANS_ALIGNMENT. */
+void bbans_mixer_start(bbans_mixer *m, const bbans_mixing_size *size,
+                       const bbans_mixing_prior *prior, const uint8_t *bytes,
+                       size_t mask, void *memory);
+
+/* The span of 2^BBANS_PREC_MAX slots that a byte has, or whose it is that has
+ * a slot.  Then the byte is to be put at bytes[n & mask], and _learn called. */
+void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span);
+unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span);
+void bbans_mixer_learn(bbans_mixer *m, unsigned byte);
+
+#endif
