@@ -33,7 +33,6 @@ from bbans.formats.arrays import as_elements, as_extension, cut, stored
 from bbans.formats.bytes import octets
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
-    ByteCoder,
     Coder,
     Coders,
     SignalCoder,
@@ -59,6 +58,7 @@ from bbans.formats.container import (
     float_element,
 )
 from bbans.formats.grid_coder import GridCoder, default_coder
+from bbans.formats.mixing_coder import bytes_coder
 from bbans.formats.random_access import ContainerFile
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models
@@ -185,7 +185,7 @@ def compress(
                 f"dtype is for arrays, not {type(data).__name__}: pass "
                 "np.frombuffer(data, np.uint16), or np.uint8"
             )
-        coder = as_coder(coder, level, ByteCoder)
+        coder = as_coder(coder, level, bytes_coder)
         if isinstance(data, memoryview) and not data.c_contiguous:
             data = bytes(data)
         element, values = coder.elements(data)

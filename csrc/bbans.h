@@ -339,7 +339,9 @@ enum {
 
 enum {
     BBANS_BLOCK_MAX = 16777216, /* bytes of a block's elements: 2^24 */
-    BBANS_BLOCK_DEFAULT = 65536, /* elements                          */
+    BBANS_BLOCK_DEFAULT = 65536, /* elements; for mixed contexts 2^22 bytes at
+                                    levels 3 and 4, and BBANS_BLOCK_MAX above:
+                                    longer blocks have learned more         */
     BBANS_LEVEL_DEFAULT = 5,
     BBANS_LEVEL_MAX = 9,
     BBANS_AXES_MAX = 32
@@ -404,9 +406,11 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
  * rows, columns, and bands if they are more than 1; and frames before them, if
  * all have as many rows and they are more than 1.
  *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: signals,
- *            for content->channels > 0, or a grid, for content->grid.rows > 0,
- *            and where that is shorter the byte coder
+ *            elements are left to the byte coder, or stored.  NULL: arrays are
+ *            signals, for content->channels > 0, or a grid, for
+ *            content->grid.rows > 0, and where that is shorter the byte coder
+ *            codes them; bytes and text are coded under mixed contexts, from
+ *            BBANS_MIXING_LEVEL_MIN on, else by the byte coder
  *   content  what the elements are; axis 0.  Its line is set if there are more
  *            blocks than one
  *   block    elements in a block, whole steps, or rows of a grid; best whole
@@ -493,7 +497,7 @@ typedef struct {
     size_t axes;      /* the shape of all parts, joined along axis 0       */
     uint64_t shape[BBANS_AXES_MAX];
     int damaged;      /* some block is: the numbers above are its claims   */
-    uint64_t pieces;  /* workspace of the blocks in pieces                 */
+    uint64_t need;    /* workspace of the blocks that say theirs           */
     struct {
         uint64_t before, bytes;
         size_t last_bytes;

@@ -11,6 +11,7 @@ from bbans.formats.coders import (
 )
 from bbans.formats.grid_coder import GridCoder
 from bbans.formats.info import describe
+from bbans.formats.mixing_coder import MixingCoder
 from bbans.formats.random_access import ContainerFile
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "Coder",
     "ContainerFile",
     "GridCoder",
+    "MixingCoder",
     "ModelCoder",
     "SignalCoder",
     "describe",

@@ -82,7 +82,7 @@ void bbans_mixer_learn(bbans_mixer *m, unsigned byte);
  * proportion to what it decodes to. */
 static inline unsigned bbans_mixing_row_bits(size_t n)
 {
-    const unsigned bits = (unsigned)bbans_bit_length(8 * (uint64_t)n);
+    const unsigned bits = (unsigned)bbans_bit_length(4 * (uint64_t)n);
 
     return bits < BBANS_MIXING_ROW_BITS_MIN   ? BBANS_MIXING_ROW_BITS_MIN
            : bits < BBANS_MIXING_ROW_BITS_MAX ? bits
