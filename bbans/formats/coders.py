@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -38,6 +38,7 @@ from bbans.formats.container import (
     FLOATS,
     GRID,
     METHODS,
+    MIXING,
     MODEL,
     NAME_MAX,
     PIECES,
@@ -672,7 +673,7 @@ def named(name: str, fingerprint: bytes) -> str:
 def as_coder(
     coder: Coder | FrozenModel | None,
     level: int | None = None,
-    default: type[Coder] | None = None,
+    default: Callable[..., Coder] | None = None,
 ) -> Coder:
     """A coder as it is, that of a model, or the default, at this level.
 
@@ -705,6 +706,15 @@ class _Stored:
         octets(out)[:] = octets(data)
 
 
+class _Mixing:
+    """Bytes under mixed contexts."""
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.mixing import decode_mixing
+
+        decode_mixing(data, octets(out))
+
+
 class _Grids:
     """Integers of a grid, whose block says how they lie."""
 
@@ -726,9 +736,9 @@ class _Floats:
         decode_floats(data, out, self._element)
 
 
-Coders: TypeAlias = dict[int, Coder | _Stored | _Grids | _Floats]
+Coders: TypeAlias = dict[int, Coder | _Stored | _Mixing | _Grids | _Floats]
 # What every reader has.
-_FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
+_FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder(), MIXING: _Mixing()}
 _FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder(), GRID: _Grids()}
 _FOR_BYTES = _FOR_ALL | {PIECES: PieceCoder()}
 

@@ -16,7 +16,7 @@
 /* The bytes that must agree. */
 static const unsigned match_least[BBANS_MIX_MATCHES] = {6, 12};
 
-static unsigned matches_of(const bbans_mixing_size *size)
+static unsigned matches_of(const bbans_mixer_size *size)
 {
     return size->inputs == BBANS_MIXING_FEW ? 1 : BBANS_MIX_MATCHES;
 }
@@ -24,22 +24,22 @@ static unsigned matches_of(const bbans_mixing_size *size)
 /* ---- Memory ----------------------------------------------------------------
  */
 
-static size_t rows_bytes(const bbans_mixing_size *size)
+static size_t rows_bytes(const bbans_mixer_size *size)
 {
     return (sizeof(uint16_t) * BBANS_MIX_SLOTS) << size->row_bits;
 }
 
-static size_t weights_bytes(const bbans_mixing_size *size)
+static size_t weights_bytes(const bbans_mixer_size *size)
 {
     return sizeof(int16_t) * BBANS_MIXING_SETS * size->inputs;
 }
 
-static size_t places_bytes(const bbans_mixing_size *size)
+static size_t places_bytes(const bbans_mixer_size *size)
 {
     return matches_of(size) * sizeof(uint32_t) << size->match_bits;
 }
 
-size_t bbans_mixer_bytes(const bbans_mixing_size *size)
+size_t bbans_mixer_bytes(const bbans_mixer_size *size)
 {
     return rows_bytes(size) + weights_bytes(size) + places_bytes(size);
 }
@@ -55,7 +55,7 @@ static void start_matches(bbans_mixer *m)
                 bbans_mix_slot(2048 + (k < 18 ? 110 * k : 1980), MATCH_SEEN);
 }
 
-void bbans_mixer_start(bbans_mixer *m, const bbans_mixing_size *size,
+void bbans_mixer_start(bbans_mixer *m, const bbans_mixer_size *size,
                        const bbans_mixing_prior *prior, const uint8_t *bytes,
                        size_t mask, void *memory)
 {
