@@ -1478,19 +1478,23 @@ static void write_vector(const golden_file *file, const bbans_model *model,
                          const uint8_t *data, size_t n)
 {
     const size_t width = bbans_element_bytes(file->element);
+    bbans_content content = bbans_content_of(file->element);
+    /* Up to level 2 the byte coder codes bytes and text. */
+    const int level = model == NULL && file->element < BBANS_ELEMENT_UINT8
+                          ? 2
+                          : BBANS_LEVEL_DEFAULT;
     const size_t work_bytes =
-        work_bytes_of(model, file->element, file->write, 2);
+        bbans_writer_work_bytes(model, &content, level, file->write, 2);
     void *work = allocate(work_bytes);
     uint8_t *bytes = allocate(file->file.n + 100);
     size_t lengths[10], done, part, at, used, blocks = 0;
-    bbans_content content = bbans_content_of(file->element);
     bbans_writer writer;
 
     content.unit = file->unit;
     content.multiplier = file->multiplier;
     content.axis = file->axis;
-    CHECK(bbans_writer_begin(&writer, model, &content, BBANS_LEVEL_DEFAULT,
-                             bytes, file->file.n, &at) == BBANS_OK);
+    CHECK(bbans_writer_begin(&writer, model, &content, level, bytes,
+                             file->file.n, &at) == BBANS_OK);
     for (done = 0; done < n; done += part, at += lengths[blocks++]) {
         part = n - done < file->write ? n - done : file->write;
         CHECK(blocks < COUNT(lengths));
@@ -1548,7 +1552,10 @@ static void read_vector(const golden_file *file, const bbans_model *model)
         CHECK(reader.axes == file->axes &&
               memcmp(reader.shape, file->shape, 8 * file->axes) == 0);
         test_find(model, file->file.bytes, file->file.n, data, n, 1);
-        if (file->write > 0)
+        /* Text of a vector is coded given the byte before, which levels that
+         * have the byte coder for text do not try. */
+        if (file->write > 0 &&
+            (model != NULL || file->element != BBANS_ELEMENT_UTF8))
             write_vector(file, model, data, n);
         free(data);
     }
@@ -1622,7 +1629,7 @@ int main(void)
     test_container(NULL, 1, 7, BBANS_ELEMENT_BYTES, 150, 70);
     test_container(NULL, 0, 7, BBANS_ELEMENT_INT32, 50, 40);
     test_container(NULL, 2, 200, BBANS_ELEMENT_CHARACTERS, 30, 9);
-    CHECK(all_bytes == 0x4d91203c);
+    CHECK(all_bytes == 0x186aaf58);
     test_types(models);
     test_ends();
     test_utf8();
