@@ -1399,12 +1399,11 @@ BBANS_API bbans_status bbans_tree_init(bbans_tree *tree, size_t nodes,
  * bbans_sequence_push and _pop refuse it. */
 enum {
     BBANS_MIXER_INPUTS = 16,
-    BBANS_MIXER_SETS = 672,   /* of weights                                  */
+    BBANS_MIXER_SETS = 688,   /* of weights                                  */
     BBANS_MIXER_SLOTS = 16,   /* of a row: a check, and 15 nodes             */
     BBANS_MIXER_MATCHES = 2,
     BBANS_MIXER_LENGTHS = 40, /* classes of a match's length                 */
-    BBANS_MIXER_WEIGHT_MAX = 43690,
-    BBANS_MIXER_RATE_MAX = 31,
+    BBANS_MIXER_RATE_MAX = 127,
     BBANS_MIXER_BITS_MIN = 6,
     BBANS_MIXER_PRIOR_BITS_MAX = 22,
     BBANS_MIXER_MEMORY_BITS_MAX = 18,
@@ -1423,21 +1422,20 @@ typedef struct {
                                 matches, the last 2^history_bits bytes        */
     unsigned prior_bits;
     const uint16_t *row;     /* [2^prior_bits][SLOTS] the prior               */
-    const int32_t *weight;   /* [SETS][INPUTS]                                */
+    const int16_t *weight;   /* [SETS][INPUTS] in 2^-16                       */
     const uint16_t *match;   /* [MATCHES][LENGTHS]                            */
 } bbans_context_mixer;
 
 /* Fill *model.  The arrays are referred to, and must outlive it.
  *   prior_bits    BBANS_MIXER_BITS_MIN to _PRIOR_BITS_MAX
  *   row           a row whose first slot is 0 is free
- *   weight        in 2^-16, even, at most BBANS_MIXER_WEIGHT_MAX in size
  *   row_bits, match_bits      BBANS_MIXER_BITS_MIN to _MEMORY_BITS_MAX
  *   history_bits  BBANS_MIXER_BITS_MIN to _HISTORY_BITS_MAX
  *   rate          1 to BBANS_MIXER_RATE_MAX
  *   end           0 to 255, or -1.  A byte that data seldom have costs least
- * Returns ERR_{NULL,SIZE}, and ERR_TABLE for a weight. */
+ * Returns ERR_{NULL,SIZE}. */
 BBANS_API bbans_status bbans_context_mixer_init(bbans_context_mixer *model,
-        unsigned prior_bits, const uint16_t *row, const int32_t *weight,
+        unsigned prior_bits, const uint16_t *row, const int16_t *weight,
         const uint16_t *match, unsigned row_bits, unsigned match_bits,
         unsigned history_bits, unsigned rate, int end);
 

@@ -36,7 +36,7 @@ MATCHES, LENGTHS = int(lib.BBANS_MIXER_MATCHES), int(lib.BBANS_MIXER_LENGTHS)
 BITS_MIN, BITS_MAX = int(lib.BBANS_MIXER_BITS_MIN), int(lib.BBANS_MIXER_PRIOR_BITS_MAX)
 MEMORY_BITS_MAX = int(lib.BBANS_MIXER_MEMORY_BITS_MAX)
 HISTORY_BITS_MAX = int(lib.BBANS_MIXER_HISTORY_BITS_MAX)
-RATE_MAX, WEIGHT_MAX = int(lib.BBANS_MIXER_RATE_MAX), int(lib.BBANS_MIXER_WEIGHT_MAX)
+RATE_MAX = int(lib.BBANS_MIXER_RATE_MAX)
 FIXED_BYTES = HEADER_BYTES + 2 * (SETS * INPUTS + MATCHES * LENGTHS)
 NO_LATENTS = "a context mixer has no latent state"
 
@@ -54,8 +54,8 @@ class FrozenContextMixer(AlphabetModel):
         place is free, and slots of 16 bits, each the probability of a 1 in
         ``2**-12``, times 16, and how sure it is, 0 to 15. More than the smallest table
         has contexts in at least a quarter of its places.
-    weight : array_like of int, shape (672, 16)
-        Weights of the mixture in ``2**-16``, even, at most 43690 in size.
+    weight : array_like of int, shape (688, 16)
+        Weights of the mixture in ``2**-16``, of 16 bits with sign.
     match : array_like of int, shape (2, 40)
         Slots that say whether matches are right, by the classes of their lengths.
     row_bits, match_bits : int
@@ -64,7 +64,7 @@ class FrozenContextMixer(AlphabetModel):
     history_bits : int
         The last ``2**history_bits`` bytes can be matched, 6 to 22.
     rate : int
-        How fast the weights learn, 1 to 31.
+        How fast the weights learn, 1 to 127.
     kind : {"bytes", "text"}
         What it codes; text by the bytes of its UTF-8.
     end : int or None
@@ -96,16 +96,14 @@ class FrozenContextMixer(AlphabetModel):
         row_bits: int = 11,
         match_bits: int = 10,
         history_bits: int = 12,
-        rate: int = 10,
+        rate: int = 80,
         kind: Kind = "bytes",
         end: int | None = None,
     ) -> None:
         rows = _integers(row, "row", 0, 0xFFFF, np.uint16)
         prior_bits = _check_rows(rows)
-        weights = _integers(weight, "weight", -WEIGHT_MAX, WEIGHT_MAX, np.int32)
+        weights = _integers(weight, "weight", -(2**15), 2**15 - 1, np.int16)
         _check_shape(weights, "weight", (SETS, INPUTS))
-        if (weights & 1).any():
-            raise ModelError("weight must be even integers")
         slots = _integers(match, "match", 0, 0xFFFF, np.uint16)
         _check_shape(slots, "match", (MATCHES, LENGTHS))
         self._memory: Any = (rows, weights, slots)
@@ -114,7 +112,7 @@ class FrozenContextMixer(AlphabetModel):
         check(
             lib.bbans_context_mixer_init(
                 c, prior_bits, pointer(rows, "uint16_t[]"),
-                pointer(weights, "int32_t[]"), pointer(slots, "uint16_t[]"),
+                pointer(weights, "int16_t[]"), pointer(slots, "uint16_t[]"),
                 as_integer(row_bits, "row_bits", BITS_MIN, MEMORY_BITS_MAX),
                 as_integer(match_bits, "match_bits", BITS_MIN, MEMORY_BITS_MAX),
                 as_integer(history_bits, "history_bits", BITS_MIN, HISTORY_BITS_MAX),
@@ -151,9 +149,9 @@ class FrozenContextMixer(AlphabetModel):
         return self._table(self.c.row, np.uint16, (1 << self.c.prior_bits, SLOTS))
 
     @property
-    def weight(self) -> NDArray[np.int32]:
-        """Weights of the mixture, shape (672, 16). Read-only."""
-        return self._table(self.c.weight, np.int32, (SETS, INPUTS))
+    def weight(self) -> NDArray[np.int16]:
+        """Weights of the mixture, shape (688, 16). Read-only."""
+        return self._table(self.c.weight, np.int16, (SETS, INPUTS))
 
     @property
     def match(self) -> NDArray[np.uint16]:

@@ -46,8 +46,8 @@ bbans_status bbans_mixer_file_read(const uint8_t *bytes, int ends,
     f->row_bytes = number(bytes, ROW_BYTES);
     if (number(bytes, END) > (ends ? UINT8_MAX : 0) ||
         f->prior_bits < BBANS_MIXER_BITS_MIN ||
-        f->prior_bits > BBANS_MIXER_PRIOR_BITS_MAX ||
-        f->rows > prior_rows(f) || f->row_bytes / ROW_LEAST < f->rows ||
+        f->prior_bits > BBANS_MIXER_PRIOR_BITS_MAX || f->rows > prior_rows(f) ||
+        f->row_bytes / ROW_LEAST < f->rows ||
         !rows_suffice(f->rows, f->prior_bits))
         return BBANS_ERR_CORRUPT;
     f->end = ends ? (int)number(bytes, END) : -1;
@@ -61,9 +61,8 @@ uint64_t bbans_mixer_file_bytes(const bbans_mixer_file *f)
 
 uint64_t bbans_mixer_file_memory(const bbans_mixer_file *f)
 {
-    return sizeof(int32_t) * WEIGHTS +
-           sizeof(uint16_t) *
-               (MATCH_SLOTS + BBANS_MIXER_SLOTS * (uint64_t)prior_rows(f));
+    return sizeof(uint16_t) * (WEIGHTS + MATCH_SLOTS +
+                               BBANS_MIXER_SLOTS * (uint64_t)prior_rows(f));
 }
 
 /* ---- Rows ------------------------------------------------------------------
@@ -122,17 +121,17 @@ bbans_status bbans_mixer_file_build(bbans_context_mixer *model,
                                     const uint8_t *bytes,
                                     const bbans_mixer_file *f, void *memory)
 {
-    int32_t *weight = (int32_t *)memory;
-    uint16_t *match = (uint16_t *)(weight + WEIGHTS);
+    int16_t *weight = (int16_t *)memory;
+    uint16_t *match = (uint16_t *)(void *)(weight + WEIGHTS);
     uint16_t *rows = match + MATCH_SLOTS;
     const uint8_t *from = bytes + BBANS_MIXER_HEADER;
     bbans_status status;
     size_t i;
 
     for (i = 0; i < WEIGHTS; i++, from += 2) {
-        const int32_t half = (int32_t)bbans_load_le16(from);
+        const int32_t w = (int32_t)bbans_load_le16(from);
 
-        weight[i] = 2 * (half < 0x8000 ? half : half - 0x10000);
+        weight[i] = (int16_t)(w < 0x8000 ? w : w - 0x10000);
     }
     for (i = 0; i < MATCH_SLOTS; i++, from += 2)
         match[i] = (uint16_t)bbans_load_le16(from);
@@ -218,7 +217,7 @@ void bbans_put_mixer(uint8_t *to, const bbans_context_mixer *model)
     bbans_store(to + 4 * ROW_BYTES, row_bytes, 4);
     to += BBANS_MIXER_HEADER - NUMBERS;
     for (i = 0; i < WEIGHTS; i++, to += 2)
-        bbans_store_le16(to, (uint32_t)(model->weight[i] / 2) & 0xFFFF);
+        bbans_store_le16(to, (uint16_t)model->weight[i]);
     for (i = 0; i < MATCH_SLOTS; i++, to += 2)
         bbans_store_le16(to, model->match[i]);
 }

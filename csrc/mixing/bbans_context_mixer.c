@@ -16,9 +16,7 @@ typedef char sizes_are_those[BBANS_MIXER_INPUTS == BBANS_MIXING_MANY &&
                                      BBANS_MIXER_SETS == BBANS_MIXING_SETS &&
                                      BBANS_MIXER_SLOTS == BBANS_MIX_SLOTS &&
                                      BBANS_MIXER_MATCHES == BBANS_MIX_MATCHES &&
-                                     BBANS_MIXER_LENGTHS ==
-                                         BBANS_MIXING_LENGTHS &&
-                                     BBANS_MIXER_WEIGHT_MAX == BBANS_MIX_LIMIT
+                                     BBANS_MIXER_LENGTHS == BBANS_MIXING_LENGTHS
                                  ? 1
                                  : -1];
 
@@ -139,8 +137,7 @@ static bbans_status decode(const bbans_state_space *space, bbans_stream *s,
     if (status != BBANS_OK)
         return status;
     byte = bbans_mixer_decode(&b->mixer, slot, &span);
-    status =
-        bbans_range_advance(dec, span.start, span.end - span.start, TOTAL);
+    status = bbans_range_advance(dec, span.start, span.end - span.start, TOTAL);
     if (status == BBANS_OK && (int)byte == mixer_of(space)->end)
         status = decode_end(dec, &ends);
     ((uint32_t *)s->out)[s->t] = ends ? END_SYMBOL : byte;
@@ -177,17 +174,6 @@ static int sizes_are_valid(const bbans_context_mixer *m)
            m->end <= UINT8_MAX;
 }
 
-static int weights_are_valid(const int32_t *weight)
-{
-    size_t i;
-
-    for (i = 0; i < BBANS_MIXER_SETS * BBANS_MIXER_INPUTS; i++)
-        if (weight[i] % 2 != 0 || weight[i] > BBANS_MIXER_WEIGHT_MAX ||
-            weight[i] < -BBANS_MIXER_WEIGHT_MAX)
-            return 0;
-    return 1;
-}
-
 /* A byte takes 28 bits at most, the end after it 6 more.  The tail holds them
  * twice: an encoder's scratch, and its result. */
 static void set_engine(bbans_context_mixer *model)
@@ -207,13 +193,10 @@ static void set_engine(bbans_context_mixer *model)
     space->predictive = 1;
 }
 
-bbans_status bbans_context_mixer_init(bbans_context_mixer *model,
-                                      unsigned prior_bits, const uint16_t *row,
-                                      const int32_t *weight,
-                                      const uint16_t *match, unsigned row_bits,
-                                      unsigned match_bits,
-                                      unsigned history_bits, unsigned rate,
-                                      int end)
+bbans_status bbans_context_mixer_init(
+    bbans_context_mixer *model, unsigned prior_bits, const uint16_t *row,
+    const int16_t *weight, const uint16_t *match, unsigned row_bits,
+    unsigned match_bits, unsigned history_bits, unsigned rate, int end)
 {
     bbans_context_mixer m;
 
@@ -231,8 +214,6 @@ bbans_status bbans_context_mixer_init(bbans_context_mixer *model,
     m.symbols = END_SYMBOL + (size_t)(end >= 0);
     if (!sizes_are_valid(&m))
         return BBANS_ERR_SIZE;
-    if (!weights_are_valid(weight))
-        return BBANS_ERR_TABLE;
     set_engine(&m);
     *model = m;
     return BBANS_OK;
