@@ -20,7 +20,7 @@
 typedef struct {
     unsigned row_bits;
     const uint16_t *row;   /* [2^row_bits][BBANS_MIX_SLOTS] */
-    const int32_t *weight; /* [BBANS_MIXING_SETS][inputs]   */
+    const int16_t *weight; /* [BBANS_MIXING_SETS][inputs]   */
     const uint16_t *match; /* [BBANS_MIX_MATCHES][BBANS_MIXING_LENGTHS] */
 } bbans_mixing_prior;
 
@@ -34,10 +34,13 @@ typedef struct {
 
 #define BBANS_MIXING_LENGTHS 40 /* classes of a match's length */
 #define BBANS_MIXING_KNOWN 5    /* how many orders are known, 0 to 4 */
-/* Of weights: for the orders known, the half of the byte and matches; the bits
- * before; the byte before. */
-#define BBANS_MIXING_SETS                                                      \
-    (BBANS_MIXING_KNOWN * 2 * BBANS_MIX_STATES + 256 + 256)
+#define BBANS_MIXING_STATES 16  /* of the matches: 4 of each */
+/* Of weights: rows of inputs for the orders known, the half of the byte and
+ * matches; for the first half and the second under each first half, a row of
+ * nodes for each input; rows of inputs for the byte before. */
+#define BBANS_MIXING_HALVES (BBANS_MIXING_KNOWN * 2 * BBANS_MIXING_STATES)
+#define BBANS_MIXING_NODES ((1 + 16) * BBANS_MIX_SLOTS)
+#define BBANS_MIXING_SETS (BBANS_MIXING_HALVES + BBANS_MIXING_NODES + 256)
 
 typedef struct {
     size_t at;       /* the place expected next */
@@ -55,10 +58,12 @@ typedef struct {
     uint32_t word, word_before;
     size_t line, above; /* where this line and the one before begin */
     uint32_t context[BBANS_MIX_MAX];
+    uint32_t expected_byte[BBANS_MIX_MATCHES]; /* 2^8 + it, or 0: none */
+    unsigned state[BBANS_MIX_MATCHES]; /* 0 to 3, by the length; 0: none */
     bbans_mixing_match match[BBANS_MIX_MATCHES];
     uint16_t expected[BBANS_MIX_MATCHES][BBANS_MIXING_LENGTHS];
     uint16_t *row;   /* [2^row_bits][BBANS_MIX_SLOTS] */
-    int32_t *weight; /* [BBANS_MIXING_SETS][inputs] */
+    int16_t *weight; /* [BBANS_MIXING_SETS][inputs] */
     uint32_t *place; /* [matches][2^match_bits]: a place + 1, or 0 */
 } bbans_mixer;
 
