@@ -159,7 +159,8 @@ typedef enum {
     BBANS_MODEL_VAE = 4,
     BBANS_MODEL_DEEP_SSM = 5,
     BBANS_MODEL_HIERARCHY = 6,
-    BBANS_MODEL_TREE = 7
+    BBANS_MODEL_TREE = 7,
+    BBANS_MODEL_CONTEXT_MIXER = 8
 } bbans_model_type;
 
 /* What a model codes. */
@@ -202,8 +203,8 @@ BBANS_API bbans_status bbans_model_fingerprint(const bbans_model *model,
         uint8_t fingerprint[8]);
 BBANS_API bbans_status bbans_model_name(bbans_model *model);
 
-/* Packed model files take a fraction of the bytes of plain ones (types 1 and
- * 2 have such a form): unpack one, then parse what comes out.
+/* Packed model files take a fraction of the bytes of plain ones (types 1, 2 and
+ * 8 have such a form): unpack one, then parse what comes out.
  *   plain    [cap] out: the plain file, with the workspace of unpacking behind
  *            it, which may then be used otherwise
  *   n_plain  out: bytes of the plain file; after ERR_CAPACITY, what `cap` must
@@ -253,8 +254,9 @@ BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
  *   ends     whether the last symbol is the end of a record
  *   bytes    [cap] out
  *   n_bytes  out: bytes of the file; after ERR_CAPACITY, what is needed
- * Returns ERR_{NULL,STATE,CAPACITY}, and ERR_SYMBOL for another kind or other
- * values. */
+ * Returns ERR_{NULL,STATE,CAPACITY}, ERR_SYMBOL for another kind or other
+ * values, and ERR_SIZE for a context mixer whose prior has fewer rows than a
+ * quarter of its places. */
 BBANS_API bbans_status bbans_model_write(const bbans_state_space *model,
         int kind, const int64_t *value, int ends, uint8_t *bytes, size_t cap,
         size_t *n_bytes);
@@ -1455,6 +1457,55 @@ BBANS_API bbans_status bbans_tree_init(bbans_tree *tree, size_t nodes,
         unsigned start_bits, const uint8_t *tables, size_t n_bytes,
         void *memory, size_t memory_bytes);
 
+/* ---- Context mixers ------------------------------------------------------ */
+
+/* A model of bytes that mixes what many contexts expect, and learns as it goes:
+ * docs/maths.md, "Mixing".  What it knows before the first byte is its prior:
+ * a table of contexts, weights of the mixture, and how far matches with earlier
+ * bytes are to be trusted.  There are no latents: its mode is predictive, and
+ * bbans_sequence_push and _pop refuse it. */
+enum {
+    BBANS_MIXER_INPUTS = 16,
+    BBANS_MIXER_SETS = 688,   /* of weights                                  */
+    BBANS_MIXER_SLOTS = 16,   /* of a row: a check, and 15 nodes             */
+    BBANS_MIXER_MATCHES = 2,
+    BBANS_MIXER_LENGTHS = 40, /* classes of a match's length                 */
+    BBANS_MIXER_RATE_MAX = 127,
+    BBANS_MIXER_BITS_MIN = 6,
+    BBANS_MIXER_PRIOR_BITS_MAX = 22,
+    BBANS_MIXER_MEMORY_BITS_MAX = 18,
+    BBANS_MIXER_HISTORY_BITS_MAX = 22
+};
+
+/* Filled by bbans_context_mixer_init. */
+typedef struct {
+    bbans_state_space space; /* observations: uint32_t, symbol numbers        */
+    size_t symbols;          /* 256 bytes; and the end of a record, number 256 */
+    int end;                 /* the byte behind which a record may end; -1:
+                                there is no end                               */
+    unsigned rate;           /* at which the weights learn                    */
+    unsigned row_bits, match_bits, history_bits; /* what coding remembers:
+                                2^row_bits contexts, 2^match_bits places for
+                                matches, the last 2^history_bits bytes        */
+    unsigned prior_bits;
+    const uint16_t *row;     /* [2^prior_bits][SLOTS] the prior               */
+    const int16_t *weight;   /* [SETS][INPUTS] in 2^-16                       */
+    const uint16_t *match;   /* [MATCHES][LENGTHS]                            */
+} bbans_context_mixer;
+
+/* Fill *model.  The arrays are referred to, and must outlive it.
+ *   prior_bits    BBANS_MIXER_BITS_MIN to _PRIOR_BITS_MAX
+ *   row           a row whose first slot is 0 is free
+ *   row_bits, match_bits      BBANS_MIXER_BITS_MIN to _MEMORY_BITS_MAX
+ *   history_bits  BBANS_MIXER_BITS_MIN to _HISTORY_BITS_MAX
+ *   rate          1 to BBANS_MIXER_RATE_MAX
+ *   end           0 to 255, or -1.  A byte that data seldom have costs least
+ * Returns ERR_{NULL,SIZE}. */
+BBANS_API bbans_status bbans_context_mixer_init(bbans_context_mixer *model,
+        unsigned prior_bits, const uint16_t *row, const int16_t *weight,
+        const uint16_t *match, unsigned row_bits, unsigned match_bits,
+        unsigned history_bits, unsigned rate, int end);
+
 /* Any frozen model. */
 union bbans_frozen {
     bbans_state_space space;
@@ -1464,6 +1515,7 @@ union bbans_frozen {
     bbans_vae vae;
     bbans_deep_ssm deep_ssm;
     bbans_tree tree;
+    bbans_context_mixer context_mixer;
 };
 
 /* ---- Sequences under a state space model: IconoCLaSM --------------------- */
@@ -1514,7 +1566,8 @@ BBANS_API bbans_status bbans_sequence_decode_until(
  * one lane already holds, for those who compose codecs; whatever the mode.
  * Push needs room for bbans_sequence_tail_words(model, n) more words and a
  * workspace as for encode; pop both as for decode.  Pop's message is spent if
- * it fails.  Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
+ * it fails.  Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too.
+ * STATE: a message of several lanes, or a model without latents. */
 #ifndef BBANS_DECODER_ONLY
 BBANS_API bbans_status bbans_sequence_push(const bbans_state_space *model,
         bbans_message *msg, const void *x, size_t n, void *work,
