@@ -464,7 +464,19 @@ class PieceCoder(Coder):
             if 4 * len(data) < steps.nbytes:
                 return self.method, data  # pieces are bytes where these are shorter
         ways = [] if data is None else [(self.method, data)]
-        return _shortest([*ways, *self._without(steps)])
+        found = _shortest([*ways, *self._without(steps)])
+        return found if found[0] == self.method else self._as_bytes(steps, found)
+
+    def _as_bytes(
+        self, steps: NDArray[Any], found: tuple[int, Buffer]
+    ) -> tuple[int, Buffer]:
+        """A block that is bytes after all, or as it was `found` to be shorter."""
+        from bbans.formats.mixing import LEVEL_MIN, encode_mixing
+
+        if self.level < LEVEL_MIN:
+            return found
+        data = encode_mixing(octets(steps), self.level)
+        return found if data is None else _shortest([(MIXING, data), found])
 
 
 class ModelCoder(Coder):
