@@ -3,10 +3,13 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_mixing.h"
 
+#include "../bbans_internal.h"
+
 #define HASH 0x9E3779B97F4A7C15u
 #define ROW_HASH 0x9E3779B1u
-#define MATCH_SEEN 6 /* the class of a match's slot that nothing is known of   \
-                      */
+#define MATCH_SEEN                                                             \
+    6 /* the class of a match's slot that nothing is known of                  \
+       */
 #define START_RATE 80
 #define WORD_HASH 0x2F0B4C47u
 
@@ -41,7 +44,8 @@ static size_t places_bytes(const bbans_mixing_size *size)
 
 size_t bbans_mixer_bytes(const bbans_mixing_size *size)
 {
-    return rows_bytes(size) + weights_bytes(size) + places_bytes(size);
+    return rows_bytes(size) + weights_bytes(size) + sizeof(bbans_mix_tree) +
+           places_bytes(size);
 }
 
 /* A match that is the longer is the surer. */
@@ -53,36 +57,6 @@ static void start_matches(bbans_mixer *m)
         for (k = 0; k < BBANS_MIXING_LENGTHS; k++)
             m->expected[i][k] =
                 bbans_mix_slot(2048 + (k < 18 ? 110 * k : 1980), MATCH_SEEN);
-}
-
-void bbans_mixer_start(bbans_mixer *m, const bbans_mixing_size *size,
-                       const bbans_mixing_prior *prior, const uint8_t *bytes,
-                       size_t mask, void *memory)
-{
-    uint8_t *at = (uint8_t *)memory;
-    size_t i;
-
-    memset(m, 0, sizeof *m);
-    m->size = *size;
-    m->prior = prior;
-    m->bytes = bytes;
-    m->mask = mask;
-    m->row = (uint16_t *)(void *)at;
-    m->weight = (int16_t *)(void *)(at += rows_bytes(size));
-    m->place = (uint32_t *)(void *)(at + weights_bytes(size));
-    memset(m->row, 0, rows_bytes(size));
-    memset(m->place, 0, places_bytes(size));
-    if (prior != NULL) {
-        memcpy(m->weight, prior->weight, weights_bytes(size));
-        memcpy(m->expected, prior->match, sizeof m->expected);
-    } else {
-        for (i = 0; i < BBANS_MIXING_SETS * (size_t)size->inputs; i++)
-            m->weight[i] = (int16_t)(52429 / size->inputs);
-        start_matches(m);
-    }
-    m->mix.inputs = size->inputs;
-    m->mix.matches = matches_of(size);
-    m->mix.rate = START_RATE;
 }
 
 /* ---- Contexts --------------------------------------------------------------
@@ -187,10 +161,23 @@ static inline size_t find_row(const uint16_t *rows, unsigned bits,
     return !here && (there || less) ? other : place;
 }
 
-/* It is known if it was seen, here or before.  No row is written here. */
-static inline int take_row(bbans_mixer *m, unsigned i, uint32_t node)
+/* Brings the rows of a half near: `node` is 1 and the bits before it. */
+static void prepare_half(bbans_mixer *m, uint32_t node)
 {
-    const uint64_t h = row_hash(m->context[i], node);
+    const unsigned contexts = m->size.inputs - m->mix.matches;
+    uint64_t *hash = m->hash[node > 1];
+    unsigned i;
+
+    for (i = 0; i < contexts; i++) {
+        hash[i] = row_hash(m->context[i], node);
+        bbans_prefetch(m->row + place_of(hash[i], m->size.row_bits), 0, 1);
+    }
+}
+
+/* It is known if it was seen, here or before.  No row is written here. */
+static inline int take_row(bbans_mixer *m, unsigned i, unsigned half)
+{
+    const uint64_t h = m->hash[half][i];
     const uint16_t check = check_of(h);
     bbans_mix *x = &m->mix;
     int found;
@@ -206,6 +193,39 @@ static inline int take_row(bbans_mixer *m, unsigned i, uint32_t node)
         x->from[i] = found ? prior->row + at : fresh;
     }
     return found;
+}
+
+void bbans_mixer_start(bbans_mixer *m, const bbans_mixing_size *size,
+                       const bbans_mixing_prior *prior, const uint8_t *bytes,
+                       size_t mask, void *memory)
+{
+    uint8_t *at = (uint8_t *)memory;
+    size_t i;
+
+    memset(m, 0, sizeof *m);
+    m->size = *size;
+    m->prior = prior;
+    m->bytes = bytes;
+    m->mask = mask;
+    m->row = (uint16_t *)(void *)at;
+    m->weight = (int16_t *)(void *)(at += rows_bytes(size));
+    m->mix.tree = (bbans_mix_tree *)(void *)(at += weights_bytes(size));
+    m->place = (uint32_t *)(void *)(at + sizeof *m->mix.tree);
+    memset(m->row, 0, rows_bytes(size));
+    memset(m->place, 0, places_bytes(size));
+    if (prior != NULL) {
+        memcpy(m->weight, prior->weight, weights_bytes(size));
+        memcpy(m->expected, prior->match, sizeof m->expected);
+    } else {
+        for (i = 0; i < BBANS_MIXING_SETS * (size_t)size->inputs; i++)
+            m->weight[i] = (int16_t)(52429 / size->inputs);
+        start_matches(m);
+    }
+    m->mix.inputs = size->inputs;
+    m->mix.matches = matches_of(size);
+    m->mix.rate = START_RATE;
+    find_contexts(m);
+    prepare_half(m, 1);
 }
 
 /* ---- A byte ----------------------------------------------------------------
@@ -240,7 +260,7 @@ static void start_half(bbans_mixer *m, uint32_t node)
     bbans_mix *x = &m->mix;
 
     for (i = 0; i < contexts; i++) {
-        const int found = take_row(m, i, node);
+        const int found = take_row(m, i, half);
 
         known += i >= 1 && i <= 4 && found;
     }
@@ -260,7 +280,6 @@ static void start_byte(bbans_mixer *m)
     bbans_mix *x = &m->mix;
     unsigned i;
 
-    find_contexts(m);
     x->start = 0;
     x->left = (uint32_t)1 << BBANS_PREC_MAX;
     for (i = 0; i < x->matches; i++) {
@@ -280,25 +299,30 @@ static void start_byte(bbans_mixer *m)
 
 void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span)
 {
+    prepare_half(m, 16 | byte >> 4);
     start_byte(m);
     BBANS_MIXING->encode(&m->mix, byte >> 4);
+    BBANS_MIXING->learn(&m->mix, byte >> 4);
     start_half(m, 16 | byte >> 4);
     BBANS_MIXING->encode(&m->mix, byte & 15);
     span->start = m->mix.start;
     span->end = m->mix.start + m->mix.left;
 }
 
+/* What takes time is learned while the next rows come. */
 unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span)
 {
-    unsigned byte;
+    unsigned first, second;
 
     start_byte(m);
-    byte = BBANS_MIXING->decode(&m->mix, slot) << 4;
-    start_half(m, 16 | byte >> 4);
-    byte |= BBANS_MIXING->decode(&m->mix, slot);
+    first = BBANS_MIXING->decode(&m->mix, slot);
+    prepare_half(m, 16 | first);
+    BBANS_MIXING->learn(&m->mix, first);
+    start_half(m, 16 | first);
+    second = BBANS_MIXING->decode(&m->mix, slot);
     span->start = m->mix.start;
     span->end = m->mix.start + m->mix.left;
-    return byte;
+    return first << 4 | second;
 }
 
 /* ---- After it --------------------------------------------------------------
@@ -375,6 +399,9 @@ void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
     m->n++;
     learn_word(m, byte);
     learn_line(m, byte);
+    find_contexts(m);
+    prepare_half(m, 1);
+    BBANS_MIXING->learn(&m->mix, byte & 15);
     for (i = 0; i < m->mix.matches; i++)
         learn_match(m, i, byte);
 }

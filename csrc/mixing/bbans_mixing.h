@@ -58,6 +58,7 @@ typedef struct {
     uint32_t word, word_before;
     size_t line, above; /* where this line and the one before begin */
     uint32_t context[BBANS_MIX_MAX];
+    uint64_t hash[2][BBANS_MIX_MAX]; /* of rows: of the halves */
     uint32_t expected_byte[BBANS_MIX_MATCHES]; /* 2^8 + it, or 0: none */
     unsigned state[BBANS_MIX_MATCHES]; /* 0 to 3, by the length; 0: none */
     bbans_mixing_match match[BBANS_MIX_MATCHES];
