@@ -196,8 +196,8 @@ class FrozenContextMixer(AlphabetModel):
 
     def __repr__(self) -> str:
         return (
-            f"<FrozenContextMixer {self.fingerprint.hex()}: {self.n_contexts} contexts, "
-            f"{self.memory_bytes} bytes to code in>"
+            f"<FrozenContextMixer {self.fingerprint.hex()}: {self.n_contexts} "
+            f"contexts, {self.memory_bytes} bytes to code in>"
         )
 
     def with_mode(self, mode: Mode) -> FrozenContextMixer:

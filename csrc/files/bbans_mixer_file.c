@@ -65,56 +65,62 @@ uint64_t bbans_mixer_file_memory(const bbans_mixer_file *f)
                                BBANS_MIXER_SLOTS * (uint64_t)prior_rows(f));
 }
 
-/* ---- Rows ------------------------------------------------------------------
- */
+/* ---- Rows ---------------------------------------------------------------- */
 
-/* The rows of a file, one after the other. */
-typedef struct {
-    bbans_cursor c;
-    uint64_t place; /* of the next one, at least */
-} row_reader;
-
-/* The next row; returns its place, or SIZE_MAX if there is none that a writer
- * writes. */
-static size_t take_row(row_reader *r, size_t rows, uint16_t *row)
+static unsigned ones_of(unsigned mask)
 {
-    const uint64_t place = r->place + bbans_take_number(&r->c);
-    const uint16_t check = (uint16_t)bbans_take(&r->c, 2);
-    const uint16_t mask = (uint16_t)bbans_take(&r->c, 2);
-    unsigned k;
+    unsigned n = 0;
 
-    if (r->c.status != BBANS_OK || place >= rows || check == 0 || mask & 1)
-        return SIZE_MAX;
-    r->place = place + 1;
-    row[0] = check;
+    for (; mask != 0; mask &= mask - 1)
+        n++;
+    return n;
+}
+
+/* A row and how many are free before it.  Returns whether it is one that a
+ * writer writes.  What follows the rows of a file has room for two bytes more,
+ * so that all slots are read alike. */
+static int take_row(bbans_cursor *c, uint64_t *gap, uint16_t *row)
+{
+    unsigned k, mask;
+    int bad = 0;
+
+    *gap = bbans_take_number(c);
+    row[0] = (uint16_t)bbans_take(c, 2);
+    mask = (unsigned)bbans_take(c, 2);
+    if (c->status != BBANS_OK || row[0] == 0 || (mask & 1) ||
+        (size_t)(c->end - c->at) < 2 * ones_of(mask))
+        return 0;
     for (k = 1; k < BBANS_MIXER_SLOTS; k++) {
-        const int is = mask >> k & 1;
+        const unsigned is = mask >> k & 1;
+        const uint16_t slot = (uint16_t)bbans_load_le16(c->at);
 
-        row[k] = (uint16_t)(is ? bbans_take(&r->c, 2) : NEW);
-        if (is && row[k] == NEW)
-            return SIZE_MAX;
+        bad |= is && slot == NEW;
+        row[k] = is ? slot : NEW;
+        c->at += 2 * is;
     }
-    return r->c.status == BBANS_OK ? (size_t)place : SIZE_MAX;
+    return !bad;
 }
 
 static int read_rows(const uint8_t *bytes, const bbans_mixer_file *f,
                      uint16_t *rows)
 {
+    bbans_cursor c = bbans_cursor_of(bytes, bytes + f->row_bytes);
     uint16_t row[BBANS_MIXER_SLOTS];
-    row_reader r;
-    size_t i;
+    size_t left = prior_rows(f), i;
 
-    r.c = bbans_cursor_of(bytes, bytes + f->row_bytes);
-    r.place = 0;
-    memset(rows, 0, sizeof row << f->prior_bits);
     for (i = 0; i < f->rows; i++) {
-        const size_t place = take_row(&r, prior_rows(f), row);
+        uint64_t gap;
 
-        if (place == SIZE_MAX)
+        if (!take_row(&c, &gap, row) || gap >= left)
             return 0;
-        memcpy(rows + BBANS_MIXER_SLOTS * place, row, sizeof row);
+        memset(rows, 0, sizeof row * (size_t)gap);
+        rows += BBANS_MIXER_SLOTS * (size_t)gap;
+        memcpy(rows, row, sizeof row);
+        rows += BBANS_MIXER_SLOTS;
+        left -= (size_t)gap + 1;
     }
-    return r.c.at == r.c.end;
+    memset(rows, 0, sizeof row * left);
+    return c.at == c.end;
 }
 
 bbans_status bbans_mixer_file_build(bbans_context_mixer *model,
@@ -143,8 +149,7 @@ bbans_status bbans_mixer_file_build(bbans_context_mixer *model,
     return status == BBANS_ERR_SIZE ? BBANS_ERR_CORRUPT : status;
 }
 
-/* ---- Writing ---------------------------------------------------------------
- */
+/* ---- Writing ------------------------------------------------------------- */
 
 #ifndef BBANS_DECODER_ONLY
 static unsigned mask_of(const uint16_t *row)

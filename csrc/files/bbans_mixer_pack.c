@@ -14,6 +14,7 @@
 #define GAP_BYTES 4 /* of a place below 2^22, at most */
 #define CLASSES 16
 #define P_BITS 12
+#define SEEN 201
 #define P_BYTES 2 /* of a probability: its high 8 bits, its low 4 */
 
 enum { FORM = 10, ENDS = 11 };
@@ -35,7 +36,9 @@ enum {
 typedef struct {
     bbans_mixer_file numbers;
     size_t size[PLANES];
-    uint8_t *plane[PLANES], *at[PLANES]; /* where it is read or written */
+    uint8_t *plane[PLANES], *end[PLANES];
+    uint8_t *at[PLANES];    /* where a plane is read or written */
+    uint8_t plane_of[SEEN]; /* for slots that were seen about so often */
 } file;
 
 /* Bytes of all planes. */
@@ -64,7 +67,7 @@ static void place_planes(file *f, uint8_t *memory)
 
     for (k = 0; k < PLANES; k++) {
         f->plane[k] = f->at[k] = memory;
-        memory += f->size[k];
+        f->end[k] = memory += f->size[k];
     }
 }
 
@@ -77,38 +80,57 @@ static unsigned class_of(unsigned seen)
     return seen <= 12 ? seen : seen < 32 ? 13 : seen < 128 ? 14 : 15;
 }
 
-/* The plane of the class of node k, whose parent's slot is given. */
-static unsigned plane_of(const uint16_t *row, unsigned k)
+static void start(file *f)
 {
-    const uint16_t above = row[k / 2];
-    const unsigned one = above >> 4, p = k & 1 ? one : (1u << P_BITS) - 1 - one;
+    unsigned i;
 
-    if (k == 1)
-        return ROOT;
-    return EXPECTED +
-           class_of((seen_of[above & 15] * p + (1u << (P_BITS - 1))) >> P_BITS);
+    memset(f, 0, sizeof *f);
+    for (i = 0; i < SEEN; i++)
+        f->plane_of[i] = (uint8_t)(EXPECTED + class_of(i));
 }
 
-/* Slots lie below others. */
-static int has_parent(const uint16_t *row, unsigned k)
+/* Nodes of a row below others that are there: the last of them comes next. */
+typedef struct {
+    uint32_t next; /* a bit for each */
+    uint8_t plane[SLOTS];
+} walk;
+
+static void start_walk(walk *w)
 {
-    return k == 1 || row[k / 2] != BBANS_MIX_NEW;
+    w->next = 1u << 1;
+    w->plane[1] = ROOT;
 }
 
-/* ---- Unpacking -------------------------------------------------------------
- */
-
-static int has_left(const file *f, unsigned k, size_t n)
+static unsigned next_node(walk *w)
 {
-    return (size_t)(f->plane[k] + f->size[k] - f->at[k]) >= n;
+    const unsigned k = (unsigned)bbans_bit_length(w->next) - 1;
+
+    w->next ^= 1u << k;
+    return k;
 }
+
+/* Two nodes are below one that is there, and not of the last. */
+static inline void put_children(walk *w, const file *f, unsigned k,
+                                unsigned slot, uint32_t is)
+{
+    const unsigned n = seen_of[slot & 15], one = slot >> 4;
+    const unsigned half = 1u << (P_BITS - 1), most = (1u << P_BITS) - 1;
+
+    if (k >= SLOTS / 2)
+        return;
+    w->plane[2 * k] = f->plane_of[(n * (most - one) + half) >> P_BITS];
+    w->plane[2 * k + 1] = f->plane_of[(n * one + half) >> P_BITS];
+    w->next |= (is * 3) << 2 * k;
+}
+
+/* ---- Unpacking ----------------------------------------------------------- */
 
 static int are_read(const file *f)
 {
     unsigned k;
 
     for (k = GAP; k < PLANES; k++)
-        if (has_left(f, k, 1))
+        if (f->at[k] != f->end[k])
             return 0;
     return 1;
 }
@@ -118,7 +140,7 @@ static int join_gap(file *f, uint8_t **to)
 {
     unsigned i;
 
-    for (i = 0; i < GAP_BYTES && has_left(f, GAP, 1); i++) {
+    for (i = 0; i < GAP_BYTES && f->at[GAP] < f->end[GAP]; i++) {
         const uint8_t byte = *f->at[GAP]++;
 
         *(*to)++ = byte;
@@ -128,56 +150,62 @@ static int join_gap(file *f, uint8_t **to)
     return 0;
 }
 
-/* Slot k, if it is one, of which the parent is.  Returns 0 for what no writer
- * writes. */
-static int join_slot(file *f, uint16_t *row, unsigned k)
+/* The slots of a row, without branches on what is there; returns which they
+ * are.  What no writer writes is added to *bad.  Nothing is read behind a plane
+ * but the bytes next to it. */
+static uint32_t join_slots(file *f, uint16_t *row, unsigned *bad)
 {
-    const unsigned plane = plane_of(row, k);
-    const uint8_t *p;
-    unsigned class;
+    uint32_t mask = 0;
+    walk w;
 
-    row[k] = BBANS_MIX_NEW;
-    if (!has_left(f, plane, 1))
-        return 0;
-    class = *f->at[plane]++;
-    if (class == 0)
-        return 1;
-    if (class -- > CLASSES || !has_left(f, P + class, P_BYTES))
-        return 0;
-    p = f->at[P + class];
-    f->at[P + class] += P_BYTES;
-    row[k] = (uint16_t)((unsigned)p[0] << 8 | (p[1] & 15u) << 4 | class);
-    return p[1] < 16 && row[k] != BBANS_MIX_NEW;
+    for (start_walk(&w); w.next != 0 && !*bad;) {
+        const unsigned k = next_node(&w), plane = w.plane[k];
+        unsigned class, is, of, slot;
+        const uint8_t *p;
+
+        if (f->at[plane] == f->end[plane]) {
+            *bad = 1;
+            return 0;
+        }
+        class = *f->at[plane]++;
+        is = class != 0;
+        class -= is;
+        of = P + (class & (CLASSES - 1));
+        p = f->at[of];
+        slot = (unsigned)p[0] << 8 | (p[1] & 15u) << 4 | (class & 15u);
+        *bad = is & ((class >= CLASSES) | (p == f->end[of]) | (p[1] > 15) |
+                     (slot == BBANS_MIX_NEW));
+        f->at[of] += P_BYTES * is;
+        row[k] = (uint16_t)slot;
+        mask |= is << k;
+        put_children(&w, f, k, slot, is);
+    }
+    return mask;
 }
 
-/* A row of which slots are in the planes of P as they are here: all rows
- * together have as many bytes as the file says. */
+/* A row.  All rows together have as many bytes as the file says, and what is
+ * behind them has room for two more. */
 static int join_row(file *f, uint8_t **to)
 {
-    uint16_t row[SLOTS];
-    uint32_t mask = 0;
+    uint16_t row[SLOTS] = {0};
+    uint32_t mask;
+    unsigned bad = 0, k;
     uint8_t *at;
-    unsigned k;
 
     if (!join_gap(f, to))
         return 0;
     at = *to;
     at[0] = *f->at[CHECK_LOW]++;
     at[1] = *f->at[CHECK_HIGH]++;
-    row[0] = 0;
-    for (k = 1; k < SLOTS; k++) {
-        row[k] = BBANS_MIX_NEW;
-        if (has_parent(row, k) && !join_slot(f, row, k))
-            return 0;
-        mask |= (uint32_t)(row[k] != BBANS_MIX_NEW) << k;
-    }
+    mask = join_slots(f, row, &bad);
+    if (bad)
+        return 0;
     bbans_store_le16(at + 2, mask);
     at += 4;
-    for (k = 1; k < SLOTS; k++)
-        if (mask >> k & 1) {
-            bbans_store_le16(at, row[k]);
-            at += 2;
-        }
+    for (k = 1; k < SLOTS; k++) {
+        bbans_store_le16(at, row[k]);
+        at += 2 * (mask >> k & 1);
+    }
     *to = at;
     return 1;
 }
@@ -212,8 +240,11 @@ static int sizes_are_valid(const file *f)
 
     for (k = EXPECTED; k <= ROOT; k++)
         classes += f->size[k];
-    for (k = P; k < PLANES; k++)
+    for (k = P; k < PLANES; k++) {
+        if (f->size[k] % P_BYTES != 0)
+            return 0;
         slots += f->size[k] / P_BYTES;
+    }
     return f->size[WEIGHT_HIGH] == WEIGHTS && f->size[WEIGHT_LOW] == WEIGHTS &&
            f->size[MATCH] == MATCH_BYTES && f->size[GAP] <= GAP_BYTES * rows &&
            f->size[CHECK_HIGH] == rows && f->size[CHECK_LOW] == rows &&
@@ -253,14 +284,16 @@ bbans_status bbans_mixer_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
                                 size_t cap, size_t *n_plain)
 {
     const uint8_t *const from = packed + BBANS_MIXER_HEADER;
-    size_t planes, bytes, work_bytes;
+    size_t bytes, rest, work_bytes;
     bbans_status status;
+    uint8_t *memory;
     file f;
 
     if (packed[ENDS] > 1)
         return BBANS_ERR_VERSION;
     if (n < BBANS_MIXER_HEADER + CHECKSUM_BYTES)
         return BBANS_ERR_TRUNCATED;
+    start(&f);
     status = bbans_mixer_file_read(packed, packed[ENDS], &f.numbers);
     if (status == BBANS_OK && f.numbers.rows > n)
         status = BBANS_ERR_CORRUPT;
@@ -269,15 +302,16 @@ bbans_status bbans_mixer_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
     if (status != BBANS_OK)
         return status;
     bytes = (size_t)bbans_mixer_file_bytes(&f.numbers);
-    planes = sum_of(&f);
     work_bytes = bbans_bytes_work_bytes(largest_of(&f));
-    if (cap < bytes + CHECKSUM_BYTES + planes + work_bytes) {
-        *n_plain = bytes + CHECKSUM_BYTES + planes + work_bytes;
+    rest = sum_of(&f) + work_bytes;
+    if (cap < bytes + CHECKSUM_BYTES + rest) {
+        *n_plain = bytes + CHECKSUM_BYTES + rest;
         return BBANS_ERR_CAPACITY;
     }
     place_planes(&f, plain + bytes + CHECKSUM_BYTES);
-    status = read_planes(&f, from, packed + n - CHECKSUM_BYTES,
-                         plain + bytes + CHECKSUM_BYTES + planes, work_bytes);
+    memory = plain + bytes + CHECKSUM_BYTES + sum_of(&f);
+    status =
+        read_planes(&f, from, packed + n - CHECKSUM_BYTES, memory, work_bytes);
     if (status != BBANS_OK)
         return status;
     memcpy(plain, packed, BBANS_MIXER_HEADER);
@@ -292,8 +326,7 @@ bbans_status bbans_mixer_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
     return BBANS_OK;
 }
 
-/* ---- Packing ---------------------------------------------------------------
- */
+/* ---- Packing ------------------------------------------------------------- */
 
 #ifndef BBANS_DECODER_ONLY
 /* A byte to a plane; those that have no place yet are counted. */
@@ -305,44 +338,47 @@ static void put(file *f, unsigned k, unsigned byte)
         *f->at[k]++ = (uint8_t)byte;
 }
 
-static void split_slot(file *f, const uint16_t *row, unsigned k)
+static void split_slots(file *f, const uint16_t *row)
 {
-    const unsigned class = row[k] & 15u;
+    walk w;
 
-    if (row[k] == BBANS_MIX_NEW) {
-        put(f, plane_of(row, k), 0);
-        return;
+    for (start_walk(&w); w.next != 0;) {
+        const unsigned k = next_node(&w), class = row[k] & 15u;
+        const int is = row[k] != BBANS_MIX_NEW;
+
+        put(f, w.plane[k], is ? class + 1 : 0);
+        put_children(&w, f, k, row[k], (uint32_t)is);
+        if (!is)
+            continue;
+        put(f, P + class, row[k] >> 8);
+        put(f, P + class, row[k] >> 4 & 15u);
     }
-    put(f, plane_of(row, k), class + 1);
-    put(f, P + class, row[k] >> 8);
-    put(f, P + class, row[k] >> 4 & 15u);
 }
 
-/* Returns 0 for a row that is none, or has a slot without a parent. */
+/* Returns 0 for a row that is none, or has a slot without one above it. */
 static int split_row(file *f, bbans_cursor *c)
 {
     const uint8_t *gap = c->at;
     uint16_t row[SLOTS];
-    uint64_t check;
-    unsigned k, mask;
+    unsigned k, mask, check;
 
     (void)bbans_take_number(c);
     for (; gap < c->at; gap++)
         put(f, GAP, *gap);
-    check = bbans_take(c, 2);
-    put(f, CHECK_HIGH, (unsigned)(check >> 8));
+    check = (unsigned)bbans_take(c, 2);
+    put(f, CHECK_HIGH, check >> 8);
     put(f, CHECK_LOW, check & 255);
     mask = (unsigned)bbans_take(c, 2);
-    for (k = 1; k < SLOTS; k++)
+    for (k = 1; k < SLOTS; k++) {
         row[k] = (uint16_t)(mask >> k & 1 ? bbans_take(c, 2) : BBANS_MIX_NEW);
-    for (k = 1; k < SLOTS; k++)
-        if (has_parent(row, k))
-            split_slot(f, row, k);
-        else if (row[k] != BBANS_MIX_NEW)
+        if (k > 1 && row[k] != BBANS_MIX_NEW && row[k / 2] == BBANS_MIX_NEW)
             return 0;
+    }
+    split_slots(f, row);
     return c->status == BBANS_OK;
 }
 
+/* Into planes that have their places; else their bytes are counted. */
 static int split_rows(file *f, const uint8_t *from)
 {
     bbans_cursor c = bbans_cursor_of(from, from + f->numbers.row_bytes);
@@ -398,10 +434,11 @@ bbans_status bbans_mixer_pack(const uint8_t *plain, size_t n, uint8_t *packed,
                               size_t cap, size_t *n_packed)
 {
     const uint8_t *const rows = plain + FIXED_BYTES;
-    size_t most, bytes, work_bytes;
+    size_t most, rest, bytes, work_bytes;
+    uint8_t *memory;
     file f;
 
-    memset(&f, 0, sizeof f);
+    start(&f);
     (void)bbans_mixer_file_read(plain, plain[ENDS], &f.numbers);
     f.size[WEIGHT_HIGH] = f.size[WEIGHT_LOW] = WEIGHTS;
     f.size[MATCH] = MATCH_BYTES;
@@ -409,16 +446,17 @@ bbans_status bbans_mixer_pack(const uint8_t *plain, size_t n, uint8_t *packed,
         return BBANS_ERR_SIZE;
     most = BBANS_MIXER_HEADER + planes_bound(&f) + CHECKSUM_BYTES;
     work_bytes = bbans_bytes_work_bytes(largest_of(&f));
-    if (cap < most + sum_of(&f) + work_bytes) {
-        *n_packed = most + sum_of(&f) + work_bytes;
+    rest = sum_of(&f) + work_bytes;
+    if (cap < most + rest) {
+        *n_packed = most + rest;
         return BBANS_ERR_CAPACITY;
     }
     place_planes(&f, packed + most);
+    memory = packed + most + sum_of(&f);
     split_weights(&f, plain + BBANS_MIXER_HEADER);
     (void)split_rows(&f, rows);
     bytes = BBANS_MIXER_HEADER + CHECKSUM_BYTES +
-            write_planes(&f, packed + BBANS_MIXER_HEADER,
-                         packed + most + sum_of(&f), work_bytes);
+            write_planes(&f, packed + BBANS_MIXER_HEADER, memory, work_bytes);
     if (bytes >= n || f.numbers.rows > bytes)
         return BBANS_ERR_SIZE;
     memcpy(packed, plain, BBANS_MIXER_HEADER);
