@@ -425,6 +425,7 @@ static void test_files_that_are_refused(mixer *m)
 /* Damage to the packed form is found, if not before, by the checksum. */
 static void test_damaged_packed_files(mixer *m)
 {
+    unsigned refused = 0;
     uint8_t *file, *packed, *plain;
     size_t n, n_packed, cap, n_plain, i;
 
@@ -443,11 +444,13 @@ static void test_damaged_packed_files(mixer *m)
 
         packed[at] = (uint8_t)(was ^ (1u << below(8)));
         status = bbans_model_unpack(packed, n_packed, plain, cap, &n_plain);
-        CHECK(status != BBANS_OK);
+        CHECK(status != BBANS_OK || memcmp(plain, file, n) == 0);
+        refused += status != BBANS_OK;
         status = bbans_model_unpack(packed, at, plain, cap, &n_plain);
         CHECK(status != BBANS_OK);
         packed[at] = was;
     }
+    CHECK(refused > 290); /* bits that fill a byte tell nothing */
     free(plain);
     free(packed);
     free(file);
