@@ -42,7 +42,7 @@ static size_t draw_line(uint8_t *line)
 static void learn_prior(mixer *m)
 {
     static uint8_t bytes[1 << 14];
-    const bbans_mixing_size size = {BBANS_MIXING_MANY, PRIOR_BITS, 10, 0};
+    const bbans_mixer_size size = {BBANS_MIXING_MANY, PRIOR_BITS, 10, 0};
     void *memory = allocate(bbans_mixer_bytes(&size) + BBANS_ALIGNMENT);
     static bbans_mixer learned;
 
