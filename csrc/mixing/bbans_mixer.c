@@ -19,7 +19,7 @@
 /* The bytes that must agree. */
 static const unsigned match_least[BBANS_MIX_MATCHES] = {6, 12};
 
-static unsigned matches_of(const bbans_mixing_size *size)
+static unsigned matches_of(const bbans_mixer_size *size)
 {
     return size->inputs == BBANS_MIXING_FEW ? 1 : BBANS_MIX_MATCHES;
 }
@@ -27,22 +27,22 @@ static unsigned matches_of(const bbans_mixing_size *size)
 /* ---- Memory ----------------------------------------------------------------
  */
 
-static size_t rows_bytes(const bbans_mixing_size *size)
+static size_t rows_bytes(const bbans_mixer_size *size)
 {
     return (sizeof(uint16_t) * BBANS_MIX_SLOTS) << size->row_bits;
 }
 
-static size_t weights_bytes(const bbans_mixing_size *size)
+static size_t weights_bytes(const bbans_mixer_size *size)
 {
     return sizeof(int16_t) * BBANS_MIXING_SETS * size->inputs;
 }
 
-static size_t places_bytes(const bbans_mixing_size *size)
+static size_t places_bytes(const bbans_mixer_size *size)
 {
     return matches_of(size) * sizeof(uint32_t) << size->match_bits;
 }
 
-size_t bbans_mixer_bytes(const bbans_mixing_size *size)
+size_t bbans_mixer_bytes(const bbans_mixer_size *size)
 {
     return rows_bytes(size) + weights_bytes(size) + sizeof(bbans_mix_tree) +
            places_bytes(size);
@@ -236,7 +236,7 @@ static unsigned find_half(bbans_mixer *m, unsigned half)
     return m->prior == NULL ? known : find_prior(m, contexts, half, known);
 }
 
-void bbans_mixer_start(bbans_mixer *m, const bbans_mixing_size *size,
+void bbans_mixer_start(bbans_mixer *m, const bbans_mixer_size *size,
                        const bbans_mixing_prior *prior, const uint8_t *bytes,
                        size_t mask, void *memory)
 {
