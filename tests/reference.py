@@ -2865,9 +2865,9 @@ def within_16_bits(w):
     return within(w, -(2**15), 2**15 - 1)
 
 
-def row_place(rows, bits, t):
+def row_place(rows, bits, u, t):
     """Where a context's row is or will be; and whether it is known."""
-    first = t >> 64 - bits
+    first = (u >> 39 - bits << 7) + (t >> 57) if bits >= 7 else (t >> 57) % 2**bits
     second, check = first ^ 1, check_of(t)
     for place in first, second:
         if place in rows and rows[place][0] == check:
@@ -3008,12 +3008,12 @@ class Mixer:
             for i, v in enumerate(numbers[: 7 if few else 14])
         ]
 
-    def take_row(self, t):
+    def take_row(self, u, t):
         """Where it will be, whether it is known, and its slots."""
-        place, known = row_place(self.rows, self.row_bits, t)
+        place, known = row_place(self.rows, self.row_bits, u, t)
         if known:
             return place, known, [*self.rows[place]]
-        source, known = row_place(self.prior.rows, self.prior.row_bits, t)
+        source, known = row_place(self.prior.rows, self.prior.row_bits, u, t)
         return place, known, [*(self.prior.rows[source] if known else NEW_ROW)]
 
     def code(self, choose):
@@ -3027,7 +3027,7 @@ class Mixer:
     def code_half(self, contexts, before, span, choose):
         node = int("1" + before, 2)
         hashes = [(u ^ node * NODE_HASH) * BYTE_HASH % 2**64 for u in contexts]
-        taken = [self.take_row(t) for t in hashes]
+        taken = [self.take_row(u, t) for u, t in zip(contexts, hashes, strict=True)]
         known = sum(is_known for _, is_known, _ in taken[1:5])
         rows = [row for *_, row in taken]
         states = [m.begin(self.data, before) for m in self.matches]
