@@ -342,15 +342,13 @@ typedef struct {
 
 #define BBANS_MIX_MAX 16
 #define BBANS_MIX_MATCHES 2
-#define BBANS_MIX_STATES 16 /* of the matches: 4 of each */
-#define BBANS_MIX_SLOTS 16  /* of a row; the first is the caller's */
-#define BBANS_MIX_LIMIT 43690
-#define BBANS_MIX_RATE 10
+#define BBANS_MIX_SLOTS 16 /* of a row; the first is the caller's */
+#define BBANS_MIX_DECISIONS 4
+#define BBANS_MIX_NONE 16 /* no half of a byte */
 
 /* A slot: the probability of 1 in 2^-12, and a class of how often it was seen.
  * What is coded adds to the class up to MOST; a prior's may be higher. */
 #define BBANS_MIX_SEEN_MOST 12
-#define BBANS_MIX_MATCH_SEEN 6
 #define BBANS_MIX_NEW (2048 << 4)
 
 static inline uint16_t bbans_mix_slot(uint32_t p, unsigned seen)
@@ -363,28 +361,40 @@ static inline unsigned bbans_mix_seen(uint16_t slot)
     return slot & 15;
 }
 
-/* What of the way to its bit a slot of a class goes, in 2^-15. */
-extern const int16_t bbans_mix_share[16];
+/* What of the way to its bit a slot of a class goes, in 2^-8. */
+extern const uint8_t bbans_mix_share[16];
 
-/* A byte in the course of its decisions. */
+/* What a half was predicted by, at its nodes, and how far it was wrong. */
 typedef struct {
-    uint16_t *row[BBANS_MIX_MAX];         /* of contexts: the half's slots */
-    uint16_t *match[BBANS_MIX_MATCHES];   /* of matches: the slot that says
-                                             whether they are right */
-    uint32_t expected[BBANS_MIX_MATCHES]; /* 2^8 + the byte; 0: none */
-    unsigned state[BBANS_MIX_MATCHES];    /* 0 to 3; 0: none */
-    int32_t *weight[3]; /* [STATES][inputs]; [256][inputs], by node; [inputs];
-                           in 2^-16, their sum counts */
-    unsigned inputs, matches; /* 8 or 16; 1 or 2 of them */
-    int32_t rate;             /* below 2^7 */
-    uint32_t node;            /* 1 and the bits so far */
-    uint32_t start, left;     /* the slots that are left of 2^28 */
+    uint16_t slot[BBANS_MIX_MAX][BBANS_MIX_SLOTS];
+    int16_t logit[BBANS_MIX_MAX][BBANS_MIX_SLOTS];
+    int16_t error[BBANS_MIX_DECISIONS];
+} bbans_mix_tree;
+
+/* A half of a byte: four decisions, at the nodes of a tree whose root is 1.
+ * All are predicted by what is known before the first, then all is learned. */
+typedef struct {
+    const uint16_t *from[BBANS_MIX_MAX]; /* of contexts: the slots by node   */
+    uint16_t *row[BBANS_MIX_MAX];        /* where they go, with this as the
+                                            first; one may be there twice    */
+    uint16_t check[BBANS_MIX_MAX];
+    uint16_t *match[BBANS_MIX_MATCHES];   /* the slots that say whether
+                                             matches are right               */
+    unsigned expected[BBANS_MIX_MATCHES]; /* halves, or NONE                 */
+    int16_t *weight[3]; /* [inputs]; [inputs][SLOTS], by node; [inputs]: in
+                           2^-16, their sum counts                           */
+    unsigned inputs, matches; /* 8 or 16; 1 or 2 of them                     */
+    int32_t rate;             /* below 2^7                                   */
+    unsigned below;           /* decisions after this half: 4 or 0           */
+    uint32_t start, left;     /* the slots that are left of 2^28             */
+    bbans_mix_tree *tree;     /* of BBANS_ALIGNMENT                          */
 } bbans_mix;
 
 typedef struct {
-    /* Four decisions: `half` is their bits, or a slot is given. */
-    void (*encode)(bbans_mix *m, uint32_t half);
-    void (*decode)(bbans_mix *m, uint32_t slot);
+    /* `half` is coded; or found, by a slot.  Then it is learned. */
+    void (*encode)(bbans_mix *m, unsigned half);
+    unsigned (*decode)(bbans_mix *m, uint32_t slot);
+    void (*learn)(bbans_mix *m, unsigned half);
 } bbans_mixing_kernels;
 
 /* ---- Rows of weights ----------------------------------------------------- */
@@ -583,7 +593,7 @@ extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,
 extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
 extern const bbans_predict_kernels bbans_predict_portable, bbans_predict_avx2,
     bbans_predict_avx512, bbans_predict_neon;
-extern const bbans_mixing_kernels bbans_mixing_portable;
+extern const bbans_mixing_kernels bbans_mixing_portable, bbans_mixing_avx2;
 extern const bbans_residual_kernels bbans_residual_portable,
     bbans_residual_avx2, bbans_residual_neon;
 extern const bbans_planes_kernels bbans_planes_portable, bbans_planes_avx2;

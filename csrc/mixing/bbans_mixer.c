@@ -3,9 +3,14 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_mixing.h"
 
+#include "../bbans_internal.h"
+
 #define HASH 0x9E3779B97F4A7C15u
 #define ROW_HASH 0x9E3779B1u
-#define ROW_MIX 0x85EBCA6Bu
+#define MATCH_SEEN                                                             \
+    6 /* the class of a match's slot that nothing is known of                  \
+       */
+#define START_RATE 80
 #define WORD_HASH 0x2F0B4C47u
 
 #define MATCH_MAX 65535
@@ -14,7 +19,7 @@
 /* The bytes that must agree. */
 static const unsigned match_least[BBANS_MIX_MATCHES] = {6, 12};
 
-static unsigned matches_of(const bbans_mixing_size *size)
+static unsigned matches_of(const bbans_mixer_size *size)
 {
     return size->inputs == BBANS_MIXING_FEW ? 1 : BBANS_MIX_MATCHES;
 }
@@ -22,24 +27,25 @@ static unsigned matches_of(const bbans_mixing_size *size)
 /* ---- Memory ----------------------------------------------------------------
  */
 
-static size_t rows_bytes(const bbans_mixing_size *size)
+static size_t rows_bytes(const bbans_mixer_size *size)
 {
     return (sizeof(uint16_t) * BBANS_MIX_SLOTS) << size->row_bits;
 }
 
-static size_t weights_bytes(const bbans_mixing_size *size)
+static size_t weights_bytes(const bbans_mixer_size *size)
 {
-    return sizeof(int32_t) * BBANS_MIXING_SETS * size->inputs;
+    return sizeof(int16_t) * BBANS_MIXING_SETS * size->inputs;
 }
 
-static size_t places_bytes(const bbans_mixing_size *size)
+static size_t places_bytes(const bbans_mixer_size *size)
 {
     return matches_of(size) * sizeof(uint32_t) << size->match_bits;
 }
 
-size_t bbans_mixer_bytes(const bbans_mixing_size *size)
+size_t bbans_mixer_bytes(const bbans_mixer_size *size)
 {
-    return rows_bytes(size) + weights_bytes(size) + places_bytes(size);
+    return rows_bytes(size) + weights_bytes(size) + sizeof(bbans_mix_tree) +
+           places_bytes(size);
 }
 
 /* A match that is the longer is the surer. */
@@ -49,38 +55,8 @@ static void start_matches(bbans_mixer *m)
 
     for (i = 0; i < BBANS_MIX_MATCHES; i++)
         for (k = 0; k < BBANS_MIXING_LENGTHS; k++)
-            m->expected[i][k] = bbans_mix_slot(2048 + (k < 18 ? 110 * k : 1980),
-                                               BBANS_MIX_MATCH_SEEN);
-}
-
-void bbans_mixer_start(bbans_mixer *m, const bbans_mixing_size *size,
-                       const bbans_mixing_prior *prior, const uint8_t *bytes,
-                       size_t mask, void *memory)
-{
-    uint8_t *at = (uint8_t *)memory;
-    size_t i;
-
-    memset(m, 0, sizeof *m);
-    m->size = *size;
-    m->prior = prior;
-    m->bytes = bytes;
-    m->mask = mask;
-    m->row = (uint16_t *)(void *)at;
-    m->weight = (int32_t *)(void *)(at += rows_bytes(size));
-    m->place = (uint32_t *)(void *)(at + weights_bytes(size));
-    memset(m->row, 0, rows_bytes(size));
-    memset(m->place, 0, places_bytes(size));
-    if (prior != NULL) {
-        memcpy(m->weight, prior->weight, weights_bytes(size));
-        memcpy(m->expected, prior->match, sizeof m->expected);
-    } else {
-        for (i = 0; i < BBANS_MIXING_SETS * (size_t)size->inputs; i++)
-            m->weight[i] = 52429 / (int32_t)size->inputs;
-        start_matches(m);
-    }
-    m->mix.inputs = size->inputs;
-    m->mix.matches = matches_of(size);
-    m->mix.rate = BBANS_MIX_RATE;
+            m->expected[i][k] =
+                bbans_mix_slot(2048 + (k < 18 ? 110 * k : 1980), MATCH_SEEN);
 }
 
 /* ---- Contexts --------------------------------------------------------------
@@ -133,55 +109,121 @@ static void find_contexts(bbans_mixer *m)
 /* ---- Rows ------------------------------------------------------------------
  */
 
-static uint16_t *row_at(const uint16_t *row, unsigned bits, uint32_t hash)
+/* Rows of a context lie in one page of memory, wherever it is: one of
+ * 2^(row_bits - PAGE_BITS) by the context, a place in it by the highest bits
+ * of a hash, of which bits 24 to 39 are the check. */
+#define PAGE_BITS 7
+#define PLACE_SHIFT (64 - PAGE_BITS)
+#define CHECK_SHIFT 24
+
+#define FRESH_4 BBANS_MIX_NEW, BBANS_MIX_NEW, BBANS_MIX_NEW, BBANS_MIX_NEW
+static const uint16_t fresh[BBANS_MIX_SLOTS] = {FRESH_4, FRESH_4, FRESH_4,
+                                                FRESH_4};
+
+static uint64_t row_hash(uint32_t context, uint32_t node)
 {
-    return (uint16_t *)row +
-           (size_t)BBANS_MIX_SLOTS * (hash & (((uint32_t)1 << bits) - 1));
+    return (context ^ node * (uint64_t)ROW_HASH) * HASH;
 }
 
-/* The row of a context that has this hash, or the one that it replaces. */
-static inline uint16_t *find_row(const uint16_t *rows, unsigned bits,
-                                 uint32_t hash, uint16_t check, int *found)
+static uint16_t check_of(uint64_t hash)
 {
-    uint16_t *a = row_at(rows, bits, hash), *b = row_at(rows, bits, hash ^ 1);
+    const uint16_t check = (uint16_t)(hash >> CHECK_SHIFT);
 
-    *found = a[0] == check || b[0] == check;
-    if (a[0] == check)
-        return a;
-    if (b[0] == check)
-        return b;
-    if (a[0] == 0 || b[0] == 0)
-        return a[0] == 0 ? a : b;
-    return bbans_mix_seen(b[1]) < bbans_mix_seen(a[1]) ? b : a;
+    return (uint16_t)(check + (check == 0));
 }
 
-/* It is known if it was seen, here or before. */
-static inline int take_row(bbans_mixer *m, unsigned i, uint32_t node)
+static size_t place_of(uint32_t context, uint64_t hash, unsigned bits)
 {
-    uint32_t h = (m->context[i] ^ node * ROW_HASH) * ROW_MIX;
-    uint16_t check, *row, k;
+    const uint32_t in_page = ((uint32_t)1 << PAGE_BITS) - 1;
+    const uint32_t place =
+        (context >> (32 - bits) & ~in_page) | (uint32_t)(hash >> PLACE_SHIFT);
+
+    return (size_t)BBANS_MIX_SLOTS * (place & (((uint32_t)1 << bits) - 1));
+}
+
+/* The row of a context that has this hash, or of two neighbours the one that
+ * was seen less, if neither is it: an empty one was not seen at all. */
+static inline size_t find_row(const uint16_t *rows, size_t place,
+                              uint16_t check, int *found)
+{
+    const size_t other = place ^ BBANS_MIX_SLOTS;
+    const uint16_t *a = rows + place, *b = rows + other;
+    const int here = a[0] == check, there = b[0] == check;
+    const int less = bbans_mix_seen(b[1]) < bbans_mix_seen(a[1]);
+
+    *found = here | there;
+    return !here && (there || less) ? other : place;
+}
+
+/* Brings the rows of a half near: `node` is 1 and the bits before it. */
+static void prepare_half(bbans_mixer *m, uint32_t node)
+{
+    const unsigned contexts = m->size.inputs - m->mix.matches;
+    uint64_t *hash = m->hash[node > 1];
+    unsigned i;
+
+    for (i = 0; i < contexts; i++) {
+        hash[i] = row_hash(m->context[i], node);
+        bbans_prefetch(
+            m->row + place_of(m->context[i], hash[i], m->size.row_bits), 0, 1);
+    }
+}
+
+/* It is known if it was seen, here or before.  No row is written here. */
+static inline int take_row(bbans_mixer *m, unsigned i, unsigned half)
+{
+    const uint32_t context = m->context[i];
+    const uint64_t h = m->hash[half][i];
+    const uint16_t check = check_of(h);
+    bbans_mix *x = &m->mix;
     int found;
 
-    h ^= h >> 15;
-    check = (uint16_t)(h >> 16);
-    check = (uint16_t)(check + (check == 0));
-    row = find_row(m->row, m->size.row_bits, h, check, &found);
-    m->mix.row[i] = row;
-    if (found)
-        return 1;
-    if (m->prior != NULL) {
-        const uint16_t *from =
-            find_row(m->prior->row, m->prior->row_bits, h, check, &found);
+    x->row[i] =
+        m->row +
+        find_row(m->row, place_of(context, h, m->size.row_bits), check, &found);
+    x->check[i] = check;
+    x->from[i] = found ? x->row[i] : fresh;
+    if (!found && m->prior != NULL) {
+        const bbans_mixing_prior *prior = m->prior;
+        const size_t at = find_row(
+            prior->row, place_of(context, h, prior->row_bits), check, &found);
 
-        if (found) {
-            memcpy(row, from, BBANS_MIX_SLOTS * sizeof *row);
-            return 1;
-        }
+        x->from[i] = found ? prior->row + at : fresh;
     }
-    row[0] = check;
-    for (k = 1; k < BBANS_MIX_SLOTS; k++)
-        row[k] = BBANS_MIX_NEW;
-    return 0;
+    return found;
+}
+
+void bbans_mixer_start(bbans_mixer *m, const bbans_mixer_size *size,
+                       const bbans_mixing_prior *prior, const uint8_t *bytes,
+                       size_t mask, void *memory)
+{
+    uint8_t *at = (uint8_t *)memory;
+    size_t i;
+
+    memset(m, 0, sizeof *m);
+    m->size = *size;
+    m->prior = prior;
+    m->bytes = bytes;
+    m->mask = mask;
+    m->row = (uint16_t *)(void *)at;
+    m->weight = (int16_t *)(void *)(at += rows_bytes(size));
+    m->mix.tree = (bbans_mix_tree *)(void *)(at += weights_bytes(size));
+    m->place = (uint32_t *)(void *)(at + sizeof *m->mix.tree);
+    memset(m->row, 0, rows_bytes(size));
+    memset(m->place, 0, places_bytes(size));
+    if (prior != NULL) {
+        memcpy(m->weight, prior->weight, weights_bytes(size));
+        memcpy(m->expected, prior->match, sizeof m->expected);
+    } else {
+        for (i = 0; i < BBANS_MIXING_SETS * (size_t)size->inputs; i++)
+            m->weight[i] = (int16_t)(52429 / size->inputs);
+        start_matches(m);
+    }
+    m->mix.inputs = size->inputs;
+    m->mix.matches = matches_of(size);
+    m->mix.rate = START_RATE;
+    find_contexts(m);
+    prepare_half(m, 1);
 }
 
 /* ---- A byte ----------------------------------------------------------------
@@ -197,18 +239,38 @@ static unsigned class_of(uint32_t length)
                           : 38;
 }
 
-static void start_half(bbans_mixer *m, unsigned half)
+/* A match whose first half was not that expected is none. */
+static unsigned start_match(bbans_mixer *m, unsigned i, uint32_t node)
 {
-    const unsigned contexts = m->size.inputs - m->mix.matches;
-    unsigned i, known = 0;
+    const unsigned below = node == 1 ? 8 : 4;
+    const int is = m->expected_byte[i] >> below == node;
+
+    m->mix.expected[i] =
+        is ? m->expected_byte[i] >> (below - 4) & 15 : BBANS_MIX_NONE;
+    return is ? m->state[i] : 0;
+}
+
+/* Under the first half of the byte: `node` is 1 and its bits. */
+static void start_half(bbans_mixer *m, uint32_t node)
+{
+    const unsigned contexts = m->size.inputs - m->mix.matches, half = node > 1;
+    unsigned i, known = 0, states = 0;
+    bbans_mix *x = &m->mix;
 
     for (i = 0; i < contexts; i++) {
-        const int found = take_row(m, i, m->mix.node);
+        const int found = take_row(m, i, half);
 
         known += i >= 1 && i <= 4 && found;
     }
-    m->mix.weight[0] = m->weight + (size_t)m->size.inputs * BBANS_MIX_STATES *
-                                       (2 * known + half);
+    for (i = 0; i < x->matches; i++)
+        states += start_match(m, i, node) << 2 * i;
+    x->below = half ? 0 : 4;
+    x->weight[0] =
+        m->weight + (size_t)m->size.inputs *
+                        (BBANS_MIXING_STATES * (2 * known + half) + states);
+    x->weight[1] = m->weight + (size_t)m->size.inputs *
+                                   (BBANS_MIXING_HALVES +
+                                    BBANS_MIX_SLOTS * (half ? node - 15 : 0));
 }
 
 static void start_byte(bbans_mixer *m)
@@ -216,8 +278,6 @@ static void start_byte(bbans_mixer *m)
     bbans_mix *x = &m->mix;
     unsigned i;
 
-    find_contexts(m);
-    x->node = 1;
     x->start = 0;
     x->left = (uint32_t)1 << BBANS_PREC_MAX;
     for (i = 0; i < x->matches; i++) {
@@ -225,37 +285,42 @@ static void start_byte(bbans_mixer *m)
         const unsigned class = class_of(match->length);
 
         x->match[i] = m->expected[i] + class;
-        x->expected[i] =
+        m->expected_byte[i] =
             match->length > 0 ? m->bytes[match->at & m->mask] | 256u : 0;
-        x->state[i] = class == 0 ? 0 : class < 16 ? 1 : class < 24 ? 2 : 3;
+        m->state[i] = class == 0 ? 0 : class < 16 ? 1 : class < 24 ? 2 : 3;
     }
-    x->weight[1] = m->weight + (size_t)m->size.inputs * BBANS_MIX_STATES * 2 *
-                                   BBANS_MIXING_KNOWN;
-    x->weight[2] =
-        x->weight[1] + (size_t)m->size.inputs * (256 + (m->history & 0xFF));
+    x->weight[2] = m->weight + (size_t)m->size.inputs *
+                                   (BBANS_MIXING_HALVES + BBANS_MIXING_NODES +
+                                    (m->history & 0xFF));
+    start_half(m, 1);
 }
 
 void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span)
 {
+    prepare_half(m, 16 | byte >> 4);
     start_byte(m);
-    start_half(m, 0);
     BBANS_MIXING->encode(&m->mix, byte >> 4);
-    start_half(m, 1);
+    BBANS_MIXING->learn(&m->mix, byte >> 4);
+    start_half(m, 16 | byte >> 4);
     BBANS_MIXING->encode(&m->mix, byte & 15);
     span->start = m->mix.start;
     span->end = m->mix.start + m->mix.left;
 }
 
+/* What takes time is learned while the next rows come. */
 unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span)
 {
+    unsigned first, second;
+
     start_byte(m);
-    start_half(m, 0);
-    BBANS_MIXING->decode(&m->mix, slot);
-    start_half(m, 1);
-    BBANS_MIXING->decode(&m->mix, slot);
+    first = BBANS_MIXING->decode(&m->mix, slot);
+    prepare_half(m, 16 | first);
+    BBANS_MIXING->learn(&m->mix, first);
+    start_half(m, 16 | first);
+    second = BBANS_MIXING->decode(&m->mix, slot);
     span->start = m->mix.start;
     span->end = m->mix.start + m->mix.left;
-    return m->mix.node & 255;
+    return first << 4 | second;
 }
 
 /* ---- After it --------------------------------------------------------------
@@ -293,31 +358,38 @@ static uint32_t agreeing(const bbans_mixer *m, size_t place)
     return n;
 }
 
-static void learn_match(bbans_mixer *m, unsigned i, unsigned byte)
+/* Where what follows the last bytes is kept, NULL if they are too few. */
+static uint32_t *match_place(const bbans_mixer *m, unsigned i)
 {
     const unsigned least = match_least[i];
-    bbans_mixing_match *match = m->match + i;
     uint64_t h = last_bytes(m, least < 8 ? least : 0);
-    uint32_t *place;
     unsigned k;
 
-    if (match->length > 0 &&
-        (m->bytes[match->at & m->mask] != byte || m->n - match->at > m->mask))
+    if (m->n < least)
+        return NULL;
+    for (k = least < 8 ? least : 0; k < least; k++)
+        h = h * WORD_HASH + m->bytes[(m->n - 1 - k) & m->mask] + 1;
+    return m->place + ((size_t)i << m->size.match_bits) +
+           (h * HASH >> (64 - m->size.match_bits));
+}
+
+static void learn_match(bbans_mixer *m, unsigned i, unsigned byte,
+                        uint32_t *place)
+{
+    bbans_mixing_match *match = m->match + i;
+
+    if (match->length > 0 && m->bytes[match->at & m->mask] != byte)
         match->length = 0;
     if (match->length > 0) {
         match->at++;
         match->length += match->length < MATCH_MAX;
     }
-    if (m->n < least)
+    if (place == NULL)
         return;
-    for (k = least < 8 ? least : 0; k < least; k++)
-        h = h * WORD_HASH + m->bytes[(m->n - 1 - k) & m->mask] + 1;
-    place = m->place + ((size_t)i << m->size.match_bits) +
-            (h * HASH >> (64 - m->size.match_bits));
     if (match->length == 0 && *place > 0) {
         const uint32_t n = agreeing(m, *place - 1);
 
-        if (n >= least) {
+        if (n >= match_least[i]) {
             match->at = *place - 1;
             match->length = n;
         }
@@ -325,14 +397,24 @@ static void learn_match(bbans_mixer *m, unsigned i, unsigned byte)
     *place = (uint32_t)m->n + 1;
 }
 
+/* What is needed next is sought first, and comes while the half is learned. */
 void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
 {
+    uint32_t *place[BBANS_MIX_MATCHES];
     unsigned i;
 
     m->history = m->history << 8 | byte;
     m->n++;
     learn_word(m, byte);
     learn_line(m, byte);
+    find_contexts(m);
+    prepare_half(m, 1);
+    for (i = 0; i < m->mix.matches; i++) {
+        place[i] = match_place(m, i);
+        if (place[i] != NULL)
+            bbans_prefetch(place[i], 0, 1);
+    }
+    BBANS_MIXING->learn(&m->mix, byte & 15);
     for (i = 0; i < m->mix.matches; i++)
-        learn_match(m, i, byte);
+        learn_match(m, i, byte, place[i]);
 }
