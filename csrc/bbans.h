@@ -846,8 +846,8 @@ enum {
 
 #ifndef BBANS_DECODER_ONLY
 /* Bytes of workspace to compress a block of n bytes; 0 if there is no such
- * level, or n is over the limit.  For long blocks some 2, 9, 33, 65, 40, 73 and
- * 137 MiB at levels 3 to 9, and less for short ones. */
+ * level, or n is over the limit.  For long blocks some 3, 9, 33, 65, 40, 72 and
+ * 136 MiB at levels 3 to 9, and less for short ones. */
 BBANS_API size_t bbans_mixing_encoder_bytes(size_t n, int level);
 
 /* Room in which any block of n bytes can be compressed, some of it scratch; 0
