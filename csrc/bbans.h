@@ -327,7 +327,8 @@ enum {
     BBANS_METHOD_PIECES = 5, /* what a file is made of: bytes and numbers.
                                 Tables of text are not for this library      */
     BBANS_METHOD_GRID = 6,   /* a block of a grid, below                     */
-    BBANS_METHOD_FLOAT = 7   /* a block of floats, below                     */
+    BBANS_METHOD_FLOAT = 7,  /* a block of floats, below                     */
+    BBANS_METHOD_MIXING = 8  /* a block of bytes under mixed contexts, below */
 };
 
 /* What the header of a part names. */
@@ -340,7 +341,9 @@ enum {
 
 enum {
     BBANS_BLOCK_MAX = 16777216, /* bytes of a block's elements: 2^24 */
-    BBANS_BLOCK_DEFAULT = 65536, /* elements                          */
+    BBANS_BLOCK_DEFAULT = 65536, /* elements; for mixed contexts 2^22 bytes at
+                                    levels 3 and 4, and BBANS_BLOCK_MAX above:
+                                    longer blocks have learned more         */
     BBANS_LEVEL_DEFAULT = 5,
     BBANS_LEVEL_MAX = 9,
     BBANS_AXES_MAX = 32
@@ -405,9 +408,11 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
  * rows, columns, and bands if they are more than 1; and frames before them, if
  * all have as many rows and they are more than 1.
  *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: signals,
- *            for content->channels > 0, or a grid, for content->grid.rows > 0,
- *            and where that is shorter the byte coder
+ *            elements are left to the byte coder, or stored.  NULL: arrays are
+ *            signals, for content->channels > 0, or a grid, for
+ *            content->grid.rows > 0, and where that is shorter the byte coder
+ *            codes them; bytes and text are coded under mixed contexts, from
+ *            BBANS_MIXING_LEVEL_MIN on, else by the byte coder
  *   content  what the elements are; axis 0.  Its line is set if there are more
  *            blocks than one
  *   block    elements in a block, whole steps, or rows of a grid; best whole
@@ -494,7 +499,7 @@ typedef struct {
     size_t axes;      /* the shape of all parts, joined along axis 0       */
     uint64_t shape[BBANS_AXES_MAX];
     int damaged;      /* some block is: the numbers above are its claims   */
-    uint64_t pieces;  /* workspace of the blocks in pieces                 */
+    uint64_t need;    /* workspace of the blocks that say theirs           */
     struct {
         uint64_t before, bytes;
         size_t last_bytes;
@@ -823,6 +828,68 @@ BBANS_API bbans_status bbans_bytes_size(const uint8_t *block,
  *   n     out: the bytes written
  * Returns ERR_{NULL,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_bytes_decompress(const uint8_t *block,
+        size_t block_size, uint8_t *out, size_t cap, size_t *n, void *work,
+        size_t work_bytes);
+
+/* ---- Mixing: an adaptive coder for blocks of bytes ----------------------- */
+
+/* A block of bytes, each under what many contexts expect of it, mixed by
+ * weights that adapt: small, for text, logs, code and most files, with no model
+ * to share, and some 100 times slower than the byte coder, either way
+ * (docs/format.md, "Mixing").  Blocks are independent. */
+enum {
+    BBANS_MIXING_MAX = 16777216,   /* bytes of a block: 2^24                 */
+    BBANS_MIXING_LEVEL_MIN = 3,    /* up to BBANS_LEVEL_MAX                  */
+    BBANS_MIXING_LINE_MAX = 65535, /* bytes of a line of fixed length        */
+    BBANS_MIXING_LINE_FIND = -1    /* look whether lines have such a length  */
+};
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes of workspace to compress a block of n bytes; 0 if there is no such
+ * level, or n is over the limit.  For long blocks some 2, 9, 33, 65, 40, 73 and
+ * 137 MiB at levels 3 to 9, and less for short ones. */
+BBANS_API size_t bbans_mixing_encoder_bytes(size_t n, int level);
+
+/* Room in which any block of n bytes can be compressed, some of it scratch; 0
+ * if n is over the limit. */
+BBANS_API size_t bbans_mixing_bound(size_t n);
+
+/* Compress a block.
+ *   data      [n]
+ *   level     BBANS_MIXING_LEVEL_MIN, fast, to BBANS_LEVEL_MAX, small
+ *   line      the bytes of a line, where all lines have as many, as records or
+ *             rows of pixels have; 0: lines end with a line feed, or there are
+ *             none; BBANS_MIXING_LINE_FIND: find it, from level 4 on
+ *   out       [cap] overlaps neither data nor work.  Its last 8 bytes are
+ *             scratch.  bbans_mixing_bound(n) always suffices; n + 8 suffices
+ *             for those who store what would not get shorter
+ *   out_size  out: the bytes written
+ * ERR_CAPACITY: the block does not fit, or the workspace is too small.
+ * Returns ERR_{NULL,SIZE,CAPACITY}; then nothing of interest was written. */
+BBANS_API bbans_status bbans_mixing_compress(const uint8_t *data, size_t n,
+        int level, int line, uint8_t *out, size_t cap, size_t *out_size,
+        void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The bytes that a block decompresses to, by its first 9 bytes.
+ * Returns ERR_{NULL,CORRUPT}. */
+BBANS_API bbans_status bbans_mixing_size(const uint8_t *block,
+        size_t block_size, size_t *n);
+
+/* Bytes of workspace to decompress a block, by its first 9 bytes: as many as its
+ * level took; 0 if they are not those of a block. */
+BBANS_API size_t bbans_mixing_decoder_bytes(const uint8_t *block,
+        size_t block_size);
+
+/* Decompress a block.  A block has no checksum: most damage shows only as bytes
+ * that are wrong from some place on.  A few bytes may decompress to
+ * BBANS_MIXING_MAX, and take as long: look at bbans_mixing_size first.
+ *   out   [cap] with cap >= what bbans_mixing_size says.  After an error its
+ *         contents are undefined.
+ *   n     out: the bytes written
+ *   work  [work_bytes] at least bbans_mixing_decoder_bytes(block, block_size)
+ * Returns ERR_{NULL,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_mixing_decompress(const uint8_t *block,
         size_t block_size, uint8_t *out, size_t cap, size_t *n, void *work,
         size_t work_bytes);
 

@@ -343,7 +343,8 @@ typedef struct {
 #define BBANS_MIX_MAX 16
 #define BBANS_MIX_MATCHES 2
 #define BBANS_MIX_SLOTS 16 /* of a row; the first is the caller's */
-#define BBANS_MIX_NONE 16  /* no half of a byte */
+#define BBANS_MIX_DECISIONS 4
+#define BBANS_MIX_NONE 16 /* no half of a byte */
 
 /* A slot: the probability of 1 in 2^-12, and a class of how often it was seen.
  * What is coded adds to the class up to MOST; a prior's may be higher. */
@@ -363,6 +364,13 @@ static inline unsigned bbans_mix_seen(uint16_t slot)
 /* What of the way to its bit a slot of a class goes, in 2^-8. */
 extern const uint8_t bbans_mix_share[16];
 
+/* What a half was predicted by, at its nodes, and how far it was wrong. */
+typedef struct {
+    uint16_t slot[BBANS_MIX_MAX][BBANS_MIX_SLOTS];
+    int16_t logit[BBANS_MIX_MAX][BBANS_MIX_SLOTS];
+    int16_t error[BBANS_MIX_DECISIONS];
+} bbans_mix_tree;
+
 /* A half of a byte: four decisions, at the nodes of a tree whose root is 1.
  * All are predicted by what is known before the first, then all is learned. */
 typedef struct {
@@ -379,12 +387,14 @@ typedef struct {
     int32_t rate;             /* below 2^7                                   */
     unsigned below;           /* decisions after this half: 4 or 0           */
     uint32_t start, left;     /* the slots that are left of 2^28             */
+    bbans_mix_tree *tree;     /* of BBANS_ALIGNMENT                          */
 } bbans_mix;
 
 typedef struct {
-    /* `half` is coded; or found, by a slot. */
+    /* `half` is coded; or found, by a slot.  Then it is learned. */
     void (*encode)(bbans_mix *m, unsigned half);
     unsigned (*decode)(bbans_mix *m, uint32_t slot);
+    void (*learn)(bbans_mix *m, unsigned half);
 } bbans_mixing_kernels;
 
 /* ---- Rows of weights ----------------------------------------------------- */

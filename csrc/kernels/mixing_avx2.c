@@ -67,20 +67,15 @@ INLINED static inline __m256i logits(__m256i slot)
         logs(twice), logs(_mm256_sub_epi16(_mm256_set1_epi16(1 << 13), twice)));
 }
 
-typedef struct {
-    __m256i slot[BBANS_MIX_MAX], logit[BBANS_MIX_MAX];
-    int16_t base[BBANS_MIX_MAX], mixed[BBANS_MIX_SLOTS];
-} half_tree;
-
 /* Weights but for those by node, quartered. */
-INLINED static inline void find_base(const bbans_mix *m, half_tree *t,
-                                     unsigned inputs)
+INLINED static inline void find_base(const bbans_mix *m, unsigned inputs,
+                                     int16_t *base)
 {
     unsigned i;
 
     for (i = 0; i < inputs; i += 8)
         _mm_storeu_si128(
-            (__m128i *)(void *)(t->base + i),
+            (__m128i *)(void *)(base + i),
             _mm_add_epi16(
                 _mm_srai_epi16(
                     _mm_loadu_si128(
@@ -92,46 +87,50 @@ INLINED static inline void find_base(const bbans_mix *m, half_tree *t,
                     2)));
 }
 
-/* Of an input, at all nodes. */
-INLINED static inline __m256i term(const bbans_mix *m, const half_tree *t,
-                                   unsigned i)
+/* Of an input with this logit, at all nodes. */
+INLINED static inline __m256i term(const bbans_mix *m, unsigned i, int16_t base,
+                                   __m256i logit)
 {
-    const __m256i weight = _mm256_add_epi16(
-        _mm256_set1_epi16(t->base[i]),
-        _mm256_srai_epi16(load(m->weight[1] + i * BBANS_MIX_SLOTS), 2));
+    const __m256i by_node = load(m->weight[1] + i * BBANS_MIX_SLOTS);
 
-    return _mm256_mulhrs_epi16(weight, _mm256_slli_epi16(t->logit[i], 1));
+    store(m->tree->logit[i], logit);
+    return _mm256_mulhrs_epi16(_mm256_add_epi16(_mm256_set1_epi16(base),
+                                                _mm256_srai_epi16(by_node, 2)),
+                               _mm256_slli_epi16(logit, 1));
 }
 
-/* 8 terms are below 2^15 in size, and what is limited by saturation would be
- * limited after it. */
-INLINED static inline void mix(const bbans_mix *m, half_tree *t,
-                               unsigned inputs, unsigned matches)
+/* At all nodes.  8 terms are below 2^15 in size, and what saturation would
+ * limit has a limit. */
+INLINED static inline void mix(const bbans_mix *m, unsigned inputs,
+                               unsigned matches, int16_t *mixed)
 {
     const __m256i most = _mm256_set1_epi16(BBANS_LOGIT_MAX);
     const __m256i least = _mm256_set1_epi16(-BBANS_LOGIT_MAX);
-    __m256i sum[2];
+    const unsigned contexts = inputs - matches;
+    __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    int16_t base[BBANS_MIX_MAX];
     unsigned i;
 
-    find_base(m, t, inputs);
-    sum[0] = sum[1] = _mm256_setzero_si256();
-    for (i = 0; i < inputs - matches; i++) {
-        t->slot[i] = load(m->from[i]);
-        t->logit[i] = logits(t->slot[i]);
-        sum[i / 8] = _mm256_add_epi16(sum[i / 8], term(m, t, i));
-    }
-    for (i = inputs - matches; i < inputs; i++) {
-        const unsigned k = i - (inputs - matches);
+    find_base(m, inputs, base);
+    for (i = 0; i < contexts; i++) {
+        const __m256i slot = load(m->from[i]);
 
-        t->logit[i] = _mm256_sign_epi16(
-            _mm256_set1_epi16((int16_t)bbans_mix_logit(*m->match[k])),
-            way_to(m->expected[k]));
-        sum[i / 8] = _mm256_add_epi16(sum[i / 8], term(m, t, i));
+        store(m->tree->slot[i], slot);
+        sum[i / 8] =
+            _mm256_add_epi16(sum[i / 8], term(m, i, base[i], logits(slot)));
     }
-    store(
-        t->mixed,
-        _mm256_max_epi16(
-            _mm256_min_epi16(_mm256_adds_epi16(sum[0], sum[1]), most), least));
+    for (; i < inputs; i++) {
+        const unsigned k = i - contexts;
+        const __m256i logit =
+            _mm256_set1_epi16((int16_t)bbans_mix_logit(*m->match[k]));
+
+        sum[i / 8] = _mm256_add_epi16(
+            sum[i / 8], term(m, i, base[i],
+                             _mm256_sign_epi16(logit, way_to(m->expected[k]))));
+    }
+    store(mixed, _mm256_max_epi16(
+                     _mm256_min_epi16(_mm256_adds_epi16(sum[0], sum[1]), most),
+                     least));
 }
 
 /* The sums of 8 numbers, of 8 vectors. */
@@ -146,8 +145,8 @@ INLINED static inline __m256i sums(const __m256i *v)
                             _mm256_permute2x128_si256(a, b, 0x31));
 }
 
-INLINED static inline void learn_weights(const bbans_mix *m, const half_tree *t,
-                                         unsigned inputs, __m256i error)
+INLINED static inline void learn_weights(const bbans_mix *m, unsigned inputs,
+                                         __m256i error)
 {
     unsigned v, i;
 
@@ -156,11 +155,12 @@ INLINED static inline void learn_weights(const bbans_mix *m, const half_tree *t,
         __m128i steps;
 
         for (i = 0; i < 8; i++) {
+            const __m256i logit = load(m->tree->logit[v + i]);
             int16_t *w = m->weight[1] + (v + i) * BBANS_MIX_SLOTS;
 
-            product[i] = _mm256_madd_epi16(error, t->logit[v + i]);
-            store(w, _mm256_adds_epi16(
-                         load(w), _mm256_mulhrs_epi16(error, t->logit[v + i])));
+            product[i] = _mm256_madd_epi16(error, logit);
+            store(w, _mm256_adds_epi16(load(w),
+                                       _mm256_mulhrs_epi16(error, logit)));
         }
         step = _mm256_srai_epi32(
             _mm256_add_epi32(sums(product), _mm256_set1_epi32(0x4000)), 15);
@@ -175,8 +175,8 @@ INLINED static inline void learn_weights(const bbans_mix *m, const half_tree *t,
 }
 
 /* A byte of 255 or 128 as an index is no class: off the way shares are 0. */
-INLINED static inline void learn_slots(const bbans_mix *m, const half_tree *t,
-                                       unsigned contexts, __m256i to_half)
+INLINED static inline void learn_slots(const bbans_mix *m, unsigned contexts,
+                                       __m256i to_half)
 {
     const __m256i off = _mm256_cmpeq_epi16(to_half, _mm256_setzero_si256());
     const __m256i none =
@@ -192,7 +192,7 @@ INLINED static inline void learn_slots(const bbans_mix *m, const half_tree *t,
     unsigned i;
 
     for (i = 0; i < contexts; i++) {
-        const __m256i v = t->slot[i];
+        const __m256i v = load(m->tree->slot[i]);
         const __m256i seen =
             _mm256_or_si256(_mm256_and_si256(v, _mm256_set1_epi16(15)), none);
         const __m256i step = _mm256_mulhrs_epi16(
@@ -209,56 +209,62 @@ INLINED static inline void learn_slots(const bbans_mix *m, const half_tree *t,
 }
 
 /* The errors of the decisions at the nodes that they were for. */
-INLINED static inline __m256i at_nodes(uint64_t errors, __m256i to_half)
+INLINED static inline __m256i errors_on(const int16_t *error, __m256i to_half)
 {
     const __m256i depth =
         _mm256_setr_epi8(0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 4, 5, 4, 5, 6, 7,
                          6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7, 6, 7);
+    const __m256i errors = _mm256_broadcastq_epi64(
+        _mm_loadl_epi64((const __m128i *)(const void *)error));
 
     return _mm256_andnot_si256(
         _mm256_cmpeq_epi16(to_half, _mm256_setzero_si256()),
-        _mm256_shuffle_epi8(_mm256_set1_epi64x((int64_t)errors), depth));
+        _mm256_shuffle_epi8(errors, depth));
 }
 
+/* To decode, the probabilities at both nodes that may be next are looked up
+ * while the bit that chooses between them is not known. */
 INLINED static inline unsigned decisions(bbans_mix *m, unsigned inputs,
                                          unsigned matches, int decode,
                                          uint32_t given)
 {
     uint32_t start = m->start, left = m->left, ones;
-    unsigned d, node = 1, half;
-    uint64_t errors = 0;
-    half_tree t;
-    __m256i to_half;
+    int16_t mixed[BBANS_MIX_SLOTS];
+    unsigned d, node = 1;
 
-    mix(m, &t, inputs, matches);
-    ones = bbans_mass_of_one(t.mixed[1]);
+    mix(m, inputs, matches, mixed);
+    ones = bbans_mass_of_one(mixed[1]);
     for (d = 0; d < DECISIONS; d++) {
         const unsigned below = DECISIONS - 1 - d;
         uint32_t zeros, bit, next[2] = {0, 0};
 
         if (decode && below > 0) {
-            next[0] = bbans_mass_of_one(t.mixed[2 * node]);
-            next[1] = bbans_mass_of_one(t.mixed[2 * node + 1]);
+            next[0] = bbans_mass_of_one(mixed[2 * node]);
+            next[1] = bbans_mass_of_one(mixed[2 * node + 1]);
         }
         zeros = bbans_zeros_of(left, (uint32_t)1 << (m->below + below), ones);
         bit = decode ? given - start >= zeros : given >> below & 1;
         bbans_take_half(&start, &left, zeros, bit);
-        errors |= (uint64_t)(uint16_t)bbans_mix_error(bit, ones, m->rate)
-                  << 16 * d;
+        m->tree->error[d] = (int16_t)bbans_mix_error(bit, ones, m->rate);
         node = 2 * node + bit;
         if (decode)
             ones = next[0] ^ ((next[0] ^ next[1]) & (0u - bit));
         else if (below > 0)
-            ones = bbans_mass_of_one(t.mixed[node]);
+            ones = bbans_mass_of_one(mixed[node]);
     }
     m->start = start;
     m->left = left;
-    half = node - BBANS_MIX_NONE;
-    to_half = way_to(half);
-    learn_weights(m, &t, inputs, at_nodes(errors, to_half));
-    learn_slots(m, &t, inputs - matches, to_half);
+    return node - BBANS_MIX_NONE;
+}
+
+INLINED static inline void learn_half(bbans_mix *m, unsigned inputs,
+                                      unsigned matches, unsigned half)
+{
+    const __m256i to_half = way_to(half);
+
+    learn_slots(m, inputs - matches, to_half);
+    learn_weights(m, inputs, errors_on(m->tree->error, to_half));
     bbans_mix_learn_matches(m, half);
-    return half;
 }
 
 MIXING static void encode(bbans_mix *m, unsigned half)
@@ -275,5 +281,13 @@ MIXING static unsigned decode(bbans_mix *m, uint32_t slot)
                           : decisions(m, 16, 2, 1, slot);
 }
 
-const bbans_mixing_kernels bbans_mixing_avx2 = {encode, decode};
+MIXING static void learn(bbans_mix *m, unsigned half)
+{
+    if (m->inputs == 8)
+        learn_half(m, 8, 1, half);
+    else
+        learn_half(m, 16, 2, half);
+}
+
+const bbans_mixing_kernels bbans_mixing_avx2 = {encode, decode, learn};
 #endif

@@ -6,8 +6,6 @@
 
 #include "../distributions/bbans_logits.h"
 
-#define BBANS_MIX_DECISIONS 4 /* of a half */
-
 /* floor(v / 2^bits). */
 static inline int32_t bbans_floor_of(int32_t v, unsigned bits)
 {

@@ -3,10 +3,13 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_mixing.h"
 
+#include "../bbans_internal.h"
+
 #define HASH 0x9E3779B97F4A7C15u
 #define ROW_HASH 0x9E3779B1u
-#define MATCH_SEEN 6 /* the class of a match's slot that nothing is known of   \
-                      */
+#define MATCH_SEEN                                                             \
+    6 /* the class of a match's slot that nothing is known of                  \
+       */
 #define START_RATE 80
 #define WORD_HASH 0x2F0B4C47u
 
@@ -16,7 +19,7 @@
 /* The bytes that must agree. */
 static const unsigned match_least[BBANS_MIX_MATCHES] = {6, 12};
 
-static unsigned matches_of(const bbans_mixing_size *size)
+static unsigned matches_of(const bbans_mixer_size *size)
 {
     return size->inputs == BBANS_MIXING_FEW ? 1 : BBANS_MIX_MATCHES;
 }
@@ -24,24 +27,25 @@ static unsigned matches_of(const bbans_mixing_size *size)
 /* ---- Memory ----------------------------------------------------------------
  */
 
-static size_t rows_bytes(const bbans_mixing_size *size)
+static size_t rows_bytes(const bbans_mixer_size *size)
 {
     return (sizeof(uint16_t) * BBANS_MIX_SLOTS) << size->row_bits;
 }
 
-static size_t weights_bytes(const bbans_mixing_size *size)
+static size_t weights_bytes(const bbans_mixer_size *size)
 {
     return sizeof(int16_t) * BBANS_MIXING_SETS * size->inputs;
 }
 
-static size_t places_bytes(const bbans_mixing_size *size)
+static size_t places_bytes(const bbans_mixer_size *size)
 {
     return matches_of(size) * sizeof(uint32_t) << size->match_bits;
 }
 
-size_t bbans_mixer_bytes(const bbans_mixing_size *size)
+size_t bbans_mixer_bytes(const bbans_mixer_size *size)
 {
-    return rows_bytes(size) + weights_bytes(size) + places_bytes(size);
+    return rows_bytes(size) + weights_bytes(size) + sizeof(bbans_mix_tree) +
+           places_bytes(size);
 }
 
 /* A match that is the longer is the surer. */
@@ -53,36 +57,6 @@ static void start_matches(bbans_mixer *m)
         for (k = 0; k < BBANS_MIXING_LENGTHS; k++)
             m->expected[i][k] =
                 bbans_mix_slot(2048 + (k < 18 ? 110 * k : 1980), MATCH_SEEN);
-}
-
-void bbans_mixer_start(bbans_mixer *m, const bbans_mixing_size *size,
-                       const bbans_mixing_prior *prior, const uint8_t *bytes,
-                       size_t mask, void *memory)
-{
-    uint8_t *at = (uint8_t *)memory;
-    size_t i;
-
-    memset(m, 0, sizeof *m);
-    m->size = *size;
-    m->prior = prior;
-    m->bytes = bytes;
-    m->mask = mask;
-    m->row = (uint16_t *)(void *)at;
-    m->weight = (int16_t *)(void *)(at += rows_bytes(size));
-    m->place = (uint32_t *)(void *)(at + weights_bytes(size));
-    memset(m->row, 0, rows_bytes(size));
-    memset(m->place, 0, places_bytes(size));
-    if (prior != NULL) {
-        memcpy(m->weight, prior->weight, weights_bytes(size));
-        memcpy(m->expected, prior->match, sizeof m->expected);
-    } else {
-        for (i = 0; i < BBANS_MIXING_SETS * (size_t)size->inputs; i++)
-            m->weight[i] = (int16_t)(52429 / size->inputs);
-        start_matches(m);
-    }
-    m->mix.inputs = size->inputs;
-    m->mix.matches = matches_of(size);
-    m->mix.rate = START_RATE;
 }
 
 /* ---- Contexts --------------------------------------------------------------
@@ -135,26 +109,16 @@ static void find_contexts(bbans_mixer *m)
 /* ---- Rows ------------------------------------------------------------------
  */
 
-/* Of a hash the highest bits are the place, others the check, so that either
- * says what the other does not: bits 24 to 39, and 42 to 63 at most. */
+/* Rows of a context lie in one page of memory, wherever it is: one of
+ * 2^(row_bits - PAGE_BITS) by the context, a place in it by the highest bits
+ * of a hash, of which bits 24 to 39 are the check. */
+#define PAGE_BITS 7
+#define PLACE_SHIFT (64 - PAGE_BITS)
 #define CHECK_SHIFT 24
 
-static const uint16_t fresh[BBANS_MIX_SLOTS] = {0,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW,
-                                                BBANS_MIX_NEW};
+#define FRESH_4 BBANS_MIX_NEW, BBANS_MIX_NEW, BBANS_MIX_NEW, BBANS_MIX_NEW
+static const uint16_t fresh[BBANS_MIX_SLOTS] = {FRESH_4, FRESH_4, FRESH_4,
+                                                FRESH_4};
 
 static uint64_t row_hash(uint32_t context, uint32_t node)
 {
@@ -168,17 +132,21 @@ static uint16_t check_of(uint64_t hash)
     return (uint16_t)(check + (check == 0));
 }
 
-static size_t place_of(uint64_t hash, unsigned bits)
+static size_t place_of(uint32_t context, uint64_t hash, unsigned bits)
 {
-    return (size_t)(hash >> (64 - bits)) * BBANS_MIX_SLOTS;
+    const uint32_t in_page = ((uint32_t)1 << PAGE_BITS) - 1;
+    const uint32_t place =
+        (context >> (32 - bits) & ~in_page) | (uint32_t)(hash >> PLACE_SHIFT);
+
+    return (size_t)BBANS_MIX_SLOTS * (place & (((uint32_t)1 << bits) - 1));
 }
 
 /* The row of a context that has this hash, or of two neighbours the one that
  * was seen less, if neither is it: an empty one was not seen at all. */
-static inline size_t find_row(const uint16_t *rows, unsigned bits,
-                              uint64_t hash, uint16_t check, int *found)
+static inline size_t find_row(const uint16_t *rows, size_t place,
+                              uint16_t check, int *found)
 {
-    const size_t place = place_of(hash, bits), other = place ^ BBANS_MIX_SLOTS;
+    const size_t other = place ^ BBANS_MIX_SLOTS;
     const uint16_t *a = rows + place, *b = rows + other;
     const int here = a[0] == check, there = b[0] == check;
     const int less = bbans_mix_seen(b[1]) < bbans_mix_seen(a[1]);
@@ -187,25 +155,75 @@ static inline size_t find_row(const uint16_t *rows, unsigned bits,
     return !here && (there || less) ? other : place;
 }
 
-/* It is known if it was seen, here or before.  No row is written here. */
-static inline int take_row(bbans_mixer *m, unsigned i, uint32_t node)
+/* Brings the rows of a half near: `node` is 1 and the bits before it. */
+static void prepare_half(bbans_mixer *m, uint32_t node)
 {
-    const uint64_t h = row_hash(m->context[i], node);
+    const unsigned contexts = m->size.inputs - m->mix.matches;
+    uint64_t *hash = m->hash[node > 1];
+    unsigned i;
+
+    for (i = 0; i < contexts; i++) {
+        hash[i] = row_hash(m->context[i], node);
+        bbans_prefetch(
+            m->row + place_of(m->context[i], hash[i], m->size.row_bits), 0, 1);
+    }
+}
+
+/* It is known if it was seen, here or before.  No row is written here. */
+static inline int take_row(bbans_mixer *m, unsigned i, unsigned half)
+{
+    const uint32_t context = m->context[i];
+    const uint64_t h = m->hash[half][i];
     const uint16_t check = check_of(h);
     bbans_mix *x = &m->mix;
     int found;
 
-    x->row[i] = m->row + find_row(m->row, m->size.row_bits, h, check, &found);
+    x->row[i] =
+        m->row +
+        find_row(m->row, place_of(context, h, m->size.row_bits), check, &found);
     x->check[i] = check;
     x->from[i] = found ? x->row[i] : fresh;
     if (!found && m->prior != NULL) {
         const bbans_mixing_prior *prior = m->prior;
-        const size_t at =
-            find_row(prior->row, prior->row_bits, h, check, &found);
+        const size_t at = find_row(
+            prior->row, place_of(context, h, prior->row_bits), check, &found);
 
         x->from[i] = found ? prior->row + at : fresh;
     }
     return found;
+}
+
+void bbans_mixer_start(bbans_mixer *m, const bbans_mixer_size *size,
+                       const bbans_mixing_prior *prior, const uint8_t *bytes,
+                       size_t mask, void *memory)
+{
+    uint8_t *at = (uint8_t *)memory;
+    size_t i;
+
+    memset(m, 0, sizeof *m);
+    m->size = *size;
+    m->prior = prior;
+    m->bytes = bytes;
+    m->mask = mask;
+    m->row = (uint16_t *)(void *)at;
+    m->weight = (int16_t *)(void *)(at += rows_bytes(size));
+    m->mix.tree = (bbans_mix_tree *)(void *)(at += weights_bytes(size));
+    m->place = (uint32_t *)(void *)(at + sizeof *m->mix.tree);
+    memset(m->row, 0, rows_bytes(size));
+    memset(m->place, 0, places_bytes(size));
+    if (prior != NULL) {
+        memcpy(m->weight, prior->weight, weights_bytes(size));
+        memcpy(m->expected, prior->match, sizeof m->expected);
+    } else {
+        for (i = 0; i < BBANS_MIXING_SETS * (size_t)size->inputs; i++)
+            m->weight[i] = (int16_t)(52429 / size->inputs);
+        start_matches(m);
+    }
+    m->mix.inputs = size->inputs;
+    m->mix.matches = matches_of(size);
+    m->mix.rate = START_RATE;
+    find_contexts(m);
+    prepare_half(m, 1);
 }
 
 /* ---- A byte ----------------------------------------------------------------
@@ -240,7 +258,7 @@ static void start_half(bbans_mixer *m, uint32_t node)
     bbans_mix *x = &m->mix;
 
     for (i = 0; i < contexts; i++) {
-        const int found = take_row(m, i, node);
+        const int found = take_row(m, i, half);
 
         known += i >= 1 && i <= 4 && found;
     }
@@ -260,7 +278,6 @@ static void start_byte(bbans_mixer *m)
     bbans_mix *x = &m->mix;
     unsigned i;
 
-    find_contexts(m);
     x->start = 0;
     x->left = (uint32_t)1 << BBANS_PREC_MAX;
     for (i = 0; i < x->matches; i++) {
@@ -280,25 +297,30 @@ static void start_byte(bbans_mixer *m)
 
 void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span)
 {
+    prepare_half(m, 16 | byte >> 4);
     start_byte(m);
     BBANS_MIXING->encode(&m->mix, byte >> 4);
+    BBANS_MIXING->learn(&m->mix, byte >> 4);
     start_half(m, 16 | byte >> 4);
     BBANS_MIXING->encode(&m->mix, byte & 15);
     span->start = m->mix.start;
     span->end = m->mix.start + m->mix.left;
 }
 
+/* What takes time is learned while the next rows come. */
 unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span)
 {
-    unsigned byte;
+    unsigned first, second;
 
     start_byte(m);
-    byte = BBANS_MIXING->decode(&m->mix, slot) << 4;
-    start_half(m, 16 | byte >> 4);
-    byte |= BBANS_MIXING->decode(&m->mix, slot);
+    first = BBANS_MIXING->decode(&m->mix, slot);
+    prepare_half(m, 16 | first);
+    BBANS_MIXING->learn(&m->mix, first);
+    start_half(m, 16 | first);
+    second = BBANS_MIXING->decode(&m->mix, slot);
     span->start = m->mix.start;
     span->end = m->mix.start + m->mix.left;
-    return byte;
+    return first << 4 | second;
 }
 
 /* ---- After it --------------------------------------------------------------
@@ -336,13 +358,25 @@ static uint32_t agreeing(const bbans_mixer *m, size_t place)
     return n;
 }
 
-static void learn_match(bbans_mixer *m, unsigned i, unsigned byte)
+/* Where what follows the last bytes is kept, NULL if they are too few. */
+static uint32_t *match_place(const bbans_mixer *m, unsigned i)
 {
     const unsigned least = match_least[i];
-    bbans_mixing_match *match = m->match + i;
     uint64_t h = last_bytes(m, least < 8 ? least : 0);
-    uint32_t *place;
     unsigned k;
+
+    if (m->n < least)
+        return NULL;
+    for (k = least < 8 ? least : 0; k < least; k++)
+        h = h * WORD_HASH + m->bytes[(m->n - 1 - k) & m->mask] + 1;
+    return m->place + ((size_t)i << m->size.match_bits) +
+           (h * HASH >> (64 - m->size.match_bits));
+}
+
+static void learn_match(bbans_mixer *m, unsigned i, unsigned byte,
+                        uint32_t *place)
+{
+    bbans_mixing_match *match = m->match + i;
 
     if (match->length > 0 && m->bytes[match->at & m->mask] != byte)
         match->length = 0;
@@ -350,16 +384,12 @@ static void learn_match(bbans_mixer *m, unsigned i, unsigned byte)
         match->at++;
         match->length += match->length < MATCH_MAX;
     }
-    if (m->n < least)
+    if (place == NULL)
         return;
-    for (k = least < 8 ? least : 0; k < least; k++)
-        h = h * WORD_HASH + m->bytes[(m->n - 1 - k) & m->mask] + 1;
-    place = m->place + ((size_t)i << m->size.match_bits) +
-            (h * HASH >> (64 - m->size.match_bits));
     if (match->length == 0 && *place > 0) {
         const uint32_t n = agreeing(m, *place - 1);
 
-        if (n >= least) {
+        if (n >= match_least[i]) {
             match->at = *place - 1;
             match->length = n;
         }
@@ -367,16 +397,26 @@ static void learn_match(bbans_mixer *m, unsigned i, unsigned byte)
     *place = (uint32_t)m->n + 1;
 }
 
+/* What is needed next is sought first, and comes while the half is learned. */
 void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
 {
+    uint32_t *place[BBANS_MIX_MATCHES];
     unsigned i;
 
     m->history = m->history << 8 | byte;
     m->n++;
     learn_word(m, byte);
     learn_line(m, byte);
+    find_contexts(m);
+    prepare_half(m, 1);
+    for (i = 0; i < m->mix.matches; i++) {
+        place[i] = match_place(m, i);
+        if (place[i] != NULL)
+            bbans_prefetch(place[i], 0, 1);
+    }
+    BBANS_MIXING->learn(&m->mix, byte & 15);
     for (i = 0; i < m->mix.matches; i++)
-        learn_match(m, i, byte);
+        learn_match(m, i, byte, place[i]);
 }
 
 /* ---- In parts --------------------------------------------------------------

@@ -5,7 +5,7 @@
 #ifndef BBANS_MIXING_H
 #define BBANS_MIXING_H
 
-#include "../kernels/bbans_kernels.h"
+#include "../bbans_internal.h"
 
 /* Of the inputs, so many are contexts, the others matches. */
 #define BBANS_MIXING_FEW 8
@@ -13,7 +13,7 @@
 
 #define BBANS_MIXING_ROW_BITS_MIN 6
 #define BBANS_MIXING_ROW_BITS_MAX 22
-#define BBANS_MIXING_LINE_MAX 65535 /* bytes of a line of fixed length */
+#define BBANS_MIXING_MATCH_BITS_MAX 20
 
 /* What is known before the first byte: rows by the hashes of their contexts,
  * and what is learned besides. */
@@ -30,7 +30,7 @@ typedef struct {
     unsigned row_bits;   /* 2^row_bits rows are kept                     */
     unsigned match_bits; /* 2^match_bits places are, for each match      */
     uint32_t line;       /* bytes of a line; 0: a line feed ends it      */
-} bbans_mixing_size;
+} bbans_mixer_size;
 
 #define BBANS_MIXING_LENGTHS 40 /* classes of a match's length */
 #define BBANS_MIXING_KNOWN 5    /* how many orders are known, 0 to 4 */
@@ -50,7 +50,7 @@ typedef struct {
 /* Bytes so far lie at bytes[place & mask], the last mask + 1 of them. */
 typedef struct {
     bbans_mix mix;
-    bbans_mixing_size size;
+    bbans_mixer_size size;
     const bbans_mixing_prior *prior; /* NULL: nothing is known */
     const uint8_t *bytes;
     size_t mask, n;   /* bytes so far */
@@ -58,6 +58,7 @@ typedef struct {
     uint32_t word, word_before;
     size_t line, above; /* where this line and the one before begin */
     uint32_t context[BBANS_MIX_MAX];
+    uint64_t hash[2][BBANS_MIX_MAX]; /* of rows: of the halves */
     uint32_t expected_byte[BBANS_MIX_MATCHES]; /* 2^8 + it, or 0: none */
     unsigned state[BBANS_MIX_MATCHES]; /* 0 to 3, by the length; 0: none */
     bbans_mixing_match match[BBANS_MIX_MATCHES];
@@ -67,10 +68,10 @@ typedef struct {
     uint32_t *place; /* [matches][2^match_bits]: a place + 1, or 0 */
 } bbans_mixer;
 
-size_t bbans_mixer_bytes(const bbans_mixing_size *size);
+size_t bbans_mixer_bytes(const bbans_mixer_size *size);
 
 /* Before the first byte; memory of BBANS_ALIGNMENT. */
-void bbans_mixer_start(bbans_mixer *m, const bbans_mixing_size *size,
+void bbans_mixer_start(bbans_mixer *m, const bbans_mixer_size *size,
                        const bbans_mixing_prior *prior, const uint8_t *bytes,
                        size_t mask, void *memory);
 
@@ -95,5 +96,34 @@ uint16_t bbans_mixer_check(uint64_t hash);
 size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits, uint64_t hash,
                             int *found);
 #endif
+
+/* ---- Blocks --------------------------------------------------------------
+ */
+
+/* The most that n bytes may have: what a block makes a decoder allocate is in
+ * proportion to what it decodes to. */
+static inline unsigned bbans_mixing_row_bits(size_t n)
+{
+    const unsigned bits = (unsigned)bbans_bit_length(4 * (uint64_t)n);
+
+    return bits < BBANS_MIXING_ROW_BITS_MIN   ? BBANS_MIXING_ROW_BITS_MIN
+           : bits < BBANS_MIXING_ROW_BITS_MAX ? bits
+                                              : BBANS_MIXING_ROW_BITS_MAX;
+}
+
+static inline unsigned bbans_mixing_match_bits(size_t n)
+{
+    const unsigned bits = (unsigned)bbans_bit_length(n);
+
+    return bits < BBANS_MIXING_MATCH_BITS_MAX ? bits
+                                              : BBANS_MIXING_MATCH_BITS_MAX;
+}
+
+/* The workspace of a block of n > 0 bytes: a mixer and its memory. */
+size_t bbans_mixing_work_bytes(const bbans_mixer_size *size);
+
+/* Start the mixer that codes the n bytes there, in such a workspace. */
+bbans_mixer *bbans_mixing_start(const bbans_mixer_size *size,
+                                const uint8_t *bytes, void *work);
 
 #endif

@@ -76,9 +76,9 @@ static size_t room(size_t n)
     return (n + BBANS_ALIGNMENT - 1) / BBANS_ALIGNMENT * BBANS_ALIGNMENT;
 }
 
-static bbans_mixing_size size_for(size_t longest)
+static bbans_mixer_size size_for(size_t longest)
 {
-    bbans_mixing_size size;
+    bbans_mixer_size size;
 
     size.inputs = BBANS_MIXING_MANY;
     size.row_bits = bits_for(longest * VISITS);
@@ -99,7 +99,7 @@ static void *take(uint8_t *memory, size_t *used, size_t n, size_t bytes)
 static size_t lay_out(workshop *w, size_t longest, unsigned table_bits,
                       uint8_t *memory)
 {
-    const bbans_mixing_size size = size_for(longest);
+    const bbans_mixer_size size = size_for(longest);
     const size_t weights = BBANS_MIXING_SETS * BBANS_MIXER_INPUTS;
     const size_t matches = BBANS_MIXER_MATCHES * BBANS_MIXER_LENGTHS;
     const size_t local = (size_t)1 << size.row_bits;
@@ -207,7 +207,7 @@ static void add(counted *row, unsigned half, int up)
 /* A mixer that is only asked for contexts. */
 static void begin(workshop *w, const uint8_t *bytes)
 {
-    const bbans_mixing_size size = size_for(1);
+    const bbans_mixer_size size = size_for(1);
 
     bbans_mixer_start(&w->mixer, &size, NULL, bytes, SIZE_MAX, w->memory);
 }
@@ -611,7 +611,7 @@ static uint64_t learn_sample(bbans_mixer_training *t, size_t s,
                              const bbans_mixer_rates *rates)
 {
     workshop *w = workshop_of(t);
-    bbans_mixing_size size;
+    bbans_mixer_size size;
     uint64_t bits = 0;
     size_t n, i;
     const uint8_t *bytes = sample_of(t, s, &n);
