@@ -9,7 +9,7 @@ from cffi import FFI
 CSRC = Path("csrc")  # builds start at the repository root
 # All but device/, which devices compile by itself.
 FOLDERS = ["message", "distributions", "models", "bytes", "files", "records"]
-FOLDERS += ["signals", "grids", "floats", "kernels"]
+FOLDERS += ["signals", "grids", "floats", "mixing", "kernels"]
 header = (CSRC / "bbans.h").read_text(encoding="ascii")
 header = header[header.index("/* cffi:begin") : header.index("/* cffi:end")]
 header = re.sub(r"^#.*\n", "", header, flags=re.MULTILINE)  # nothing is left out

@@ -33,7 +33,6 @@ from bbans.formats.arrays import as_elements, as_extension, cut, stored
 from bbans.formats.bytes import octets
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
-    ByteCoder,
     Coder,
     Coders,
     SignalCoder,
@@ -130,8 +129,9 @@ def compress(
         order; coders see them as integers, of 0 and 1 or in their unit, and floats as
         their bits, every one of which comes back. What inherits from ndarray is one.
     coder : Coder or FrozenModel, optional
-        What codes the blocks. By default bytes and text are coded by their own
-        frequencies (`ByteCoder`), and arrays under a model that is fitted to them.
+        What codes the blocks. By default bytes and text are coded under contexts that
+        learn from them (`MixingCoder`), at levels 1 and 2 by their own frequencies
+        (`ByteCoder`), and arrays under a model that is fitted to them.
         Arrays with at least 8 rows and 8 columns, the last two axes or those before up
         to 4 bands, are coded as images (`GridCoder`). All others are coded as series
         (`SignalCoder`), and so are arrays of two axes with up to 64 columns, which are
@@ -144,8 +144,8 @@ def compress(
         Elements in a block, in whole steps of the coder; they take 2**24 bytes at most.
         Blocks are coded and checked on their own. By default 2**16 elements, under
         a model 2**16 steps, of a signal 2**18 elements or, with many channels, 2**13
-        steps, of a grid 2**22 elements in whole frames, and for a `ByteCoder` 2**20
-        bytes, of floats 2**21.
+        steps, of a grid 2**22 elements in whole frames, for a `MixingCoder` 2**24
+        bytes, at levels 3 and 4 2**22, and for a `ByteCoder` 2**20, of floats 2**21.
     threads : int
         The result does not depend on it.
     dtype : {"bfloat16", "float8_e4m3fn", "float8_e5m2"}, optional
@@ -173,7 +173,8 @@ def compress(
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
-    from bbans._sink import BytesSink  # what decodes needs none
+    from bbans._sink import BytesSink  # what decodes needs neither
+    from bbans.formats.mixing_coder import bytes_coder
 
     held = BytesSink()
     out = cast(BinaryIO, held)
@@ -185,7 +186,7 @@ def compress(
                 f"dtype is for arrays, not {type(data).__name__}: pass "
                 "np.frombuffer(data, np.uint16), or np.uint8"
             )
-        coder = as_coder(coder, level, ByteCoder)
+        coder = as_coder(coder, level, bytes_coder)
         if isinstance(data, memoryview) and not data.c_contiguous:
             data = bytes(data)
         element, values = coder.elements(data)

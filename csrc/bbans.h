@@ -159,7 +159,8 @@ typedef enum {
     BBANS_MODEL_VAE = 4,
     BBANS_MODEL_DEEP_SSM = 5,
     BBANS_MODEL_HIERARCHY = 6,
-    BBANS_MODEL_TREE = 7
+    BBANS_MODEL_TREE = 7,
+    BBANS_MODEL_CONTEXT_MIXER = 8
 } bbans_model_type;
 
 /* What a model codes. */
@@ -202,8 +203,8 @@ BBANS_API bbans_status bbans_model_fingerprint(const bbans_model *model,
         uint8_t fingerprint[8]);
 BBANS_API bbans_status bbans_model_name(bbans_model *model);
 
-/* Packed model files take a fraction of the bytes of plain ones (types 1 and
- * 2 have such a form): unpack one, then parse what comes out.
+/* Packed model files take a fraction of the bytes of plain ones (types 1, 2 and
+ * 8 have such a form): unpack one, then parse what comes out.
  *   plain    [cap] out: the plain file, with the workspace of unpacking behind
  *            it, which may then be used otherwise
  *   n_plain  out: bytes of the plain file; after ERR_CAPACITY, what `cap` must
@@ -253,8 +254,9 @@ BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
  *   ends     whether the last symbol is the end of a record
  *   bytes    [cap] out
  *   n_bytes  out: bytes of the file; after ERR_CAPACITY, what is needed
- * Returns ERR_{NULL,STATE,CAPACITY}, and ERR_SYMBOL for another kind or other
- * values. */
+ * Returns ERR_{NULL,STATE,CAPACITY}, ERR_SYMBOL for another kind or other
+ * values, and ERR_SIZE for a context mixer whose prior has fewer rows than a
+ * quarter of its places. */
 BBANS_API bbans_status bbans_model_write(const bbans_state_space *model,
         int kind, const int64_t *value, int ends, uint8_t *bytes, size_t cap,
         size_t *n_bytes);
@@ -325,7 +327,8 @@ enum {
     BBANS_METHOD_PIECES = 5, /* what a file is made of: bytes and numbers.
                                 Tables of text are not for this library      */
     BBANS_METHOD_GRID = 6,   /* a block of a grid, below                     */
-    BBANS_METHOD_FLOAT = 7   /* a block of floats, below                     */
+    BBANS_METHOD_FLOAT = 7,  /* a block of floats, below                     */
+    BBANS_METHOD_MIXING = 8  /* a block of bytes under mixed contexts, below */
 };
 
 /* What the header of a part names. */
@@ -338,7 +341,9 @@ enum {
 
 enum {
     BBANS_BLOCK_MAX = 16777216, /* bytes of a block's elements: 2^24 */
-    BBANS_BLOCK_DEFAULT = 65536, /* elements                          */
+    BBANS_BLOCK_DEFAULT = 65536, /* elements; for mixed contexts 2^22 bytes at
+                                    levels 3 and 4, and BBANS_BLOCK_MAX above:
+                                    longer blocks have learned more         */
     BBANS_LEVEL_DEFAULT = 5,
     BBANS_LEVEL_MAX = 9,
     BBANS_AXES_MAX = 32
@@ -403,9 +408,11 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
  * rows, columns, and bands if they are more than 1; and frames before them, if
  * all have as many rows and they are more than 1.
  *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: signals,
- *            for content->channels > 0, or a grid, for content->grid.rows > 0,
- *            and where that is shorter the byte coder
+ *            elements are left to the byte coder, or stored.  NULL: arrays are
+ *            signals, for content->channels > 0, or a grid, for
+ *            content->grid.rows > 0, and where that is shorter the byte coder
+ *            codes them; bytes and text are coded under mixed contexts, from
+ *            BBANS_MIXING_LEVEL_MIN on, else by the byte coder
  *   content  what the elements are; axis 0.  Its line is set if there are more
  *            blocks than one
  *   block    elements in a block, whole steps, or rows of a grid; best whole
@@ -492,7 +499,7 @@ typedef struct {
     size_t axes;      /* the shape of all parts, joined along axis 0       */
     uint64_t shape[BBANS_AXES_MAX];
     int damaged;      /* some block is: the numbers above are its claims   */
-    uint64_t pieces;  /* workspace of the blocks in pieces                 */
+    uint64_t need;    /* workspace of the blocks that say theirs           */
     struct {
         uint64_t before, bytes;
         size_t last_bytes;
@@ -821,6 +828,68 @@ BBANS_API bbans_status bbans_bytes_size(const uint8_t *block,
  *   n     out: the bytes written
  * Returns ERR_{NULL,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_bytes_decompress(const uint8_t *block,
+        size_t block_size, uint8_t *out, size_t cap, size_t *n, void *work,
+        size_t work_bytes);
+
+/* ---- Mixing: an adaptive coder for blocks of bytes ----------------------- */
+
+/* A block of bytes, each under what many contexts expect of it, mixed by
+ * weights that adapt: small, for text, logs, code and most files, with no model
+ * to share, and some 100 times slower than the byte coder, either way
+ * (docs/format.md, "Mixing").  Blocks are independent. */
+enum {
+    BBANS_MIXING_MAX = 16777216,   /* bytes of a block: 2^24                 */
+    BBANS_MIXING_LEVEL_MIN = 3,    /* up to BBANS_LEVEL_MAX                  */
+    BBANS_MIXING_LINE_MAX = 65535, /* bytes of a line of fixed length        */
+    BBANS_MIXING_LINE_FIND = -1    /* look whether lines have such a length  */
+};
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes of workspace to compress a block of n bytes; 0 if there is no such
+ * level, or n is over the limit.  For long blocks some 3, 9, 33, 65, 40, 72 and
+ * 136 MiB at levels 3 to 9, and less for short ones. */
+BBANS_API size_t bbans_mixing_encoder_bytes(size_t n, int level);
+
+/* Room in which any block of n bytes can be compressed, some of it scratch; 0
+ * if n is over the limit. */
+BBANS_API size_t bbans_mixing_bound(size_t n);
+
+/* Compress a block.
+ *   data      [n]
+ *   level     BBANS_MIXING_LEVEL_MIN, fast, to BBANS_LEVEL_MAX, small
+ *   line      the bytes of a line, where all lines have as many, as records or
+ *             rows of pixels have; 0: lines end with a line feed, or there are
+ *             none; BBANS_MIXING_LINE_FIND: find it, from level 4 on
+ *   out       [cap] overlaps neither data nor work.  Its last 8 bytes are
+ *             scratch.  bbans_mixing_bound(n) always suffices; n + 8 suffices
+ *             for those who store what would not get shorter
+ *   out_size  out: the bytes written
+ * ERR_CAPACITY: the block does not fit, or the workspace is too small.
+ * Returns ERR_{NULL,SIZE,CAPACITY}; then nothing of interest was written. */
+BBANS_API bbans_status bbans_mixing_compress(const uint8_t *data, size_t n,
+        int level, int line, uint8_t *out, size_t cap, size_t *out_size,
+        void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The bytes that a block decompresses to, by its first 9 bytes.
+ * Returns ERR_{NULL,CORRUPT}. */
+BBANS_API bbans_status bbans_mixing_size(const uint8_t *block,
+        size_t block_size, size_t *n);
+
+/* Bytes of workspace to decompress a block, by its first 9 bytes: as many as its
+ * level took; 0 if they are not those of a block. */
+BBANS_API size_t bbans_mixing_decoder_bytes(const uint8_t *block,
+        size_t block_size);
+
+/* Decompress a block.  A block has no checksum: most damage shows only as bytes
+ * that are wrong from some place on.  A few bytes may decompress to
+ * BBANS_MIXING_MAX, and take as long: look at bbans_mixing_size first.
+ *   out   [cap] with cap >= what bbans_mixing_size says.  After an error its
+ *         contents are undefined.
+ *   n     out: the bytes written
+ *   work  [work_bytes] at least bbans_mixing_decoder_bytes(block, block_size)
+ * Returns ERR_{NULL,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_mixing_decompress(const uint8_t *block,
         size_t block_size, uint8_t *out, size_t cap, size_t *n, void *work,
         size_t work_bytes);
 
@@ -1388,6 +1457,55 @@ BBANS_API bbans_status bbans_tree_init(bbans_tree *tree, size_t nodes,
         unsigned start_bits, const uint8_t *tables, size_t n_bytes,
         void *memory, size_t memory_bytes);
 
+/* ---- Context mixers ------------------------------------------------------ */
+
+/* A model of bytes that mixes what many contexts expect, and learns as it goes:
+ * docs/maths.md, "Mixing".  What it knows before the first byte is its prior:
+ * a table of contexts, weights of the mixture, and how far matches with earlier
+ * bytes are to be trusted.  There are no latents: its mode is predictive, and
+ * bbans_sequence_push and _pop refuse it. */
+enum {
+    BBANS_MIXER_INPUTS = 16,
+    BBANS_MIXER_SETS = 688,   /* of weights                                  */
+    BBANS_MIXER_SLOTS = 16,   /* of a row: a check, and 15 nodes             */
+    BBANS_MIXER_MATCHES = 2,
+    BBANS_MIXER_LENGTHS = 40, /* classes of a match's length                 */
+    BBANS_MIXER_RATE_MAX = 127,
+    BBANS_MIXER_BITS_MIN = 6,
+    BBANS_MIXER_PRIOR_BITS_MAX = 22,
+    BBANS_MIXER_MEMORY_BITS_MAX = 18,
+    BBANS_MIXER_HISTORY_BITS_MAX = 22
+};
+
+/* Filled by bbans_context_mixer_init. */
+typedef struct {
+    bbans_state_space space; /* observations: uint32_t, symbol numbers        */
+    size_t symbols;          /* 256 bytes; and the end of a record, number 256 */
+    int end;                 /* the byte behind which a record may end; -1:
+                                there is no end                               */
+    unsigned rate;           /* at which the weights learn                    */
+    unsigned row_bits, match_bits, history_bits; /* what coding remembers:
+                                2^row_bits contexts, 2^match_bits places for
+                                matches, the last 2^history_bits bytes        */
+    unsigned prior_bits;
+    const uint16_t *row;     /* [2^prior_bits][SLOTS] the prior               */
+    const int16_t *weight;   /* [SETS][INPUTS] in 2^-16                       */
+    const uint16_t *match;   /* [MATCHES][LENGTHS]                            */
+} bbans_context_mixer;
+
+/* Fill *model.  The arrays are referred to, and must outlive it.
+ *   prior_bits    BBANS_MIXER_BITS_MIN to _PRIOR_BITS_MAX
+ *   row           a row whose first slot is 0 is free
+ *   row_bits, match_bits      BBANS_MIXER_BITS_MIN to _MEMORY_BITS_MAX
+ *   history_bits  BBANS_MIXER_BITS_MIN to _HISTORY_BITS_MAX
+ *   rate          1 to BBANS_MIXER_RATE_MAX
+ *   end           0 to 255, or -1.  A byte that data seldom have costs least
+ * Returns ERR_{NULL,SIZE}. */
+BBANS_API bbans_status bbans_context_mixer_init(bbans_context_mixer *model,
+        unsigned prior_bits, const uint16_t *row, const int16_t *weight,
+        const uint16_t *match, unsigned row_bits, unsigned match_bits,
+        unsigned history_bits, unsigned rate, int end);
+
 /* Any frozen model. */
 union bbans_frozen {
     bbans_state_space space;
@@ -1397,6 +1515,7 @@ union bbans_frozen {
     bbans_vae vae;
     bbans_deep_ssm deep_ssm;
     bbans_tree tree;
+    bbans_context_mixer context_mixer;
 };
 
 /* ---- Sequences under a state space model: IconoCLaSM --------------------- */
@@ -1447,7 +1566,8 @@ BBANS_API bbans_status bbans_sequence_decode_until(
  * one lane already holds, for those who compose codecs; whatever the mode.
  * Push needs room for bbans_sequence_tail_words(model, n) more words and a
  * workspace as for encode; pop both as for decode.  Pop's message is spent if
- * it fails.  Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
+ * it fails.  Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too.
+ * STATE: a message of several lanes, or a model without latents. */
 #ifndef BBANS_DECODER_ONLY
 BBANS_API bbans_status bbans_sequence_push(const bbans_state_space *model,
         bbans_message *msg, const void *x, size_t n, void *work,

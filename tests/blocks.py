@@ -89,6 +89,33 @@ def encode_grid(data, grid, level=5):
     )
 
 
+def encode_mixing(data, level=5, line=-1):
+    """The block of bytes; a line of -1 is looked for."""
+    array = np.frombuffer(data, np.uint8)
+    return compress(
+        lambda data, *rest: lib.bbans_mixing_compress(
+            ffi.cast("uint8_t *", data), array.size, level, line, *rest
+        ),
+        array,
+        lib.bbans_mixing_bound(array.size),
+        lib.bbans_mixing_encoder_bytes(array.size, level),
+    )
+
+
+def decode_mixing(block, n):
+    """Its bytes, which are n."""
+    size = ffi.new("size_t *")
+    need = lib.bbans_mixing_decoder_bytes(block, len(block))
+    data = decompress(
+        lambda block, n_bytes, data, n, *rest: lib.bbans_mixing_decompress(
+            block, n_bytes, ffi.cast("uint8_t *", data), n, size, *rest
+        ),
+        block, n, np.uint8, need,
+    )  # fmt: skip
+    assert size[0] == n
+    return data.tobytes()
+
+
 FLOATS = {
     "float16": (27, "u2"),
     "float32": (28, "u4"),

@@ -9,6 +9,7 @@ import math
 import zlib
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from copy import deepcopy
 from datetime import date
 from fractions import Fraction
 from functools import cache, reduce
@@ -256,6 +257,17 @@ class HMM:
     def given(self, edges, past):
         """The edges of a state's emission row, or of a mean of such, given the past."""
         return edges
+
+    @property
+    def end(self):
+        """The symbol that ends a record, if there is one."""
+        return len(self.emission[0]) - 1
+
+    def range_encode(self, encoder, xs):
+        encode_run(encoder, self, self.initial, [], xs)
+
+    def range_decode(self, decoder):
+        return decode_run(decoder, self, self.initial, [])
 
 
 class ARHMM(HMM):
@@ -508,12 +520,27 @@ def encode_packed(hmm, sequences):
 # Records
 
 
+def fraction_bytes(integer):
+    """The bits of a code from the highest of each byte on, without the leading 1."""
+    j = integer.bit_length() - 1
+    return (integer - 2**j << -j % 8).to_bytes((j + 7) // 8, "big")
+
+
+def integer_of_fraction(data):
+    if data.endswith(b"\0"):
+        raise Damage("the last byte is zero")
+    v, j = int.from_bytes(data, "big"), 8 * len(data)
+    while j > 0 and v % 2 == 0:
+        v, j = v // 2, j - 1
+    return 2**j + v
+
+
 def fits_record(k, n_bytes, n):
     """Whether the code of a record of n bytes is kept, or else the record stored."""
     return k <= 63 + 8 * (n + 1) and n_bytes <= n + 1
 
 
-def encode_record(hmm, record, xs, ends=False):
+def encode_record(model, record, xs, ends=False):
     """The message of a record, which is bytes, of symbols xs; None where one of them is
     not in the alphabet.  The last symbol of a model that ends is the end."""
     stored = b"\xff" + record
@@ -525,25 +552,17 @@ def encode_record(hmm, record, xs, ends=False):
         digits = f"{len(xs) + 1:b}"
         for bit in "0" * (len(digits) - 1) + digits:
             encoder.encode(int(bit), 1, 2)
-    end = [len(hmm.emission[0]) - 1] if ends else []
-    encode_run(encoder, hmm, hmm.initial, [], [*xs, *end])
-    integer = encoder.finish()
-    j = integer.bit_length() - 1
-    code = (integer - 2**j << -j % 8).to_bytes((j + 7) // 8, "big")
+    model.range_encode(encoder, [*xs, model.end] if ends else xs)
+    code = fraction_bytes(encoder.finish())
     return code if fits_record(encoder.k, len(code), len(record)) else stored
 
 
-def decode_record(hmm, message, bytes_of, ends=False, most=None):
+def decode_record(model, message, bytes_of, ends=False, most=None):
     """The record of a message, None if it has more than `most` bytes; bytes_of: the
     bytes of each symbol, None of those that no encoder has."""
     if message.startswith(b"\xff"):
         return message[1:]
-    if message.endswith(b"\0"):
-        raise Damage("the last byte is zero")
-    v, j = int.from_bytes(message, "big"), 8 * len(message)
-    while j > 0 and v % 2 == 0:
-        v, j = v // 2, j - 1
-    decoder = RangeDecoder(2**j + v)
+    decoder = RangeDecoder(integer_of_fraction(message))
     decoder.advance(0, 255, 256)
 
     def bit():
@@ -551,10 +570,8 @@ def decode_record(hmm, message, bytes_of, ends=False, most=None):
         decoder.advance(v, 1, 2)
         return v
 
-    T, end = None, None
-    if ends:
-        end = len(hmm.emission[0]) - 1
-    else:
+    T, end = None, model.end if ends else None
+    if not ends:
         n_bits = 0
         while bit() == 0:
             n_bits += 1
@@ -562,7 +579,7 @@ def decode_record(hmm, message, bytes_of, ends=False, most=None):
                 raise Damage("no record is so long")
         T = reduce(lambda v, _: 2 * v + bit(), range(n_bits), 1) - 1
     record = b""
-    for x in islice(decode_run(decoder, hmm, hmm.initial, []), T):
+    for x in islice(model.range_decode(decoder), T):
         if x == end:
             break
         if bytes_of[x] is None:
@@ -970,6 +987,29 @@ def contexts_of(model):
     numbers = words([len(found), len(symbol), *children, *first])
     shorts = words([*label, *symbol, *sums], 2)
     return numbers + shorts + bytes(b - 1 for b in back_off)
+
+
+def numbers_in(nested):
+    """Those of lists of lists, in C order."""
+    if not isinstance(nested, list):
+        return [nested]
+    return [number for part in nested for number in numbers_in(part)]
+
+
+def mixer_file(model, kind="bytes"):
+    """The file of a ContextMixer."""
+    prior, ends = model.prior, model.end_byte is not None
+    rows, behind = b"", 0
+    for place, row in sorted(prior.rows.items()):
+        seen = [k for k in range(1, 16) if row[k] != NEW_ROW[k]]
+        listed = [row[0], sum(2**k for k in seen), *[row[k] for k in seen]]
+        rows += uvarint(place - behind) + words(listed, 2)
+        behind = place + 1
+    codes = [8, 1, KINDS.index(kind), prior.row_bits, 0, 0, ends]
+    sizes = [model.row_bits, model.match_bits, model.history_bits, model.rate]
+    sizes += [model.end_byte or 0, len(prior.rows), len(rows)]
+    learned = words(numbers_in([prior.weights, prior.matches]), 2)
+    return with_crc(b"\x89bbm" + bytes([3, *codes]) + words(sizes) + learned + rows)
 
 
 # Containers: docs/format.md, Container
@@ -2816,6 +2856,355 @@ def decode_grid_block(block, n, size, is_signed):
         raise Damage
     elements = GridBlock(SignalSource(block[1:], 1), n).decode()
     return [element_of(x, size, is_signed) for x in elements]
+
+
+# Mixing
+
+BYTE_HASH, WORD_HASH, NODE_HASH = 0x9E3779B97F4A7C15, 0x2F0B4C47, 0x9E3779B1
+MIXED_SHARES = [2**9 // (2 * c + 3) for c in range(13)] + [11, 5, 2]
+NEW_ROW = [2**11 << 4] * 16  # slots 16 p + c by the node
+
+
+@cache
+def taught(slot, bit):
+    """A slot that has seen a bit."""
+    p, c = slot >> 4, slot % 16
+    p += (4095 * bit - p) * MIXED_SHARES[c] + 2**7 >> 8
+    return p << 4 | (c + 1 if c < 12 else c)
+
+
+def log_128(v):
+    octave = v.bit_length() - 1
+    return 128 * octave + (128 * v >> octave) - 128
+
+
+@cache
+def logit_of(slot):
+    odd = 2 * (slot >> 4) + 1
+    return log_128(odd) - log_128(2**13 - odd)
+
+
+def within_16_bits(w):
+    return within(w, -(2**15), 2**15 - 1)
+
+
+def row_place(rows, bits, u, t):
+    """Where a context's row is or will be; and whether it is known."""
+    first = (u >> 39 - bits << 7) + (t >> 57) if bits >= 7 else (t >> 57) % 2**bits
+    second, check = first ^ 1, check_of(t)
+    for place in first, second:
+        if place in rows and rows[place][0] == check:
+            return place, True
+    seen = [rows[place][1] % 16 if place in rows else 0 for place in (first, second)]
+    return second if seen[1] < seen[0] else first, False
+
+
+def check_of(t):
+    return t >> 24 & 0xFFFF or 1
+
+
+class Prior:
+    """What is known before the first byte: rows by their places, a check and slots;
+    weights of three kinds; slots of matches by the classes of lengths."""
+
+    def __init__(self, inputs):
+        self.row_bits, self.rows = 0, {}
+        w = 52429 // inputs
+        self.weights = [
+            [[w] * inputs for _ in range(160)],  # [sets][inputs]
+            [[[w] * 16 for _ in range(inputs)] for _ in range(17)],
+            [[w] * inputs for _ in range(256)],
+        ]
+        slots = [2048 + min(110 * j, 1980) << 4 | 6 for j in range(40)]
+        self.matches = [slots, slots]
+
+
+class Match:
+    """Where the last bytes were before, and what followed."""
+
+    def __init__(self, least, bits, slots):
+        self.least, self.bits, self.slots = least, bits, [*slots]
+        self.places, self.z, self.g = {}, 0, None
+
+    def kind(self):
+        z = self.z
+        if z < 64:
+            return z if z < 16 else 12 + z // 4 if z < 32 else 16 + z // 8
+        return 22 + z // 32 if z < 512 else 38
+
+    def begin(self, data, halves):
+        """Before the half of a byte, after the halves before it: the bits expected of
+        it, or none, and the state."""
+        self.at, self.bits_expected, state = self.kind(), None, 0
+        if self.z > 0:
+            expected = f"{data[self.g]:08b}"
+            if expected.startswith(halves):
+                self.bits_expected = expected[len(halves) :][:4]
+                state = 1 if self.at < 16 else 2 if self.at < 24 else 3
+        self.x = logit_of(self.slots[self.at])
+        return state
+
+    def logit(self, bits):
+        expected = self.bits_expected
+        if expected is None or not expected.startswith(bits):
+            return 0
+        return self.x if expected[len(bits)] == "1" else -self.x
+
+    def learn(self, bits):
+        """The bits of the half, up to the first that was not expected."""
+        for bit, expected in zip(bits, self.bits_expected or "", strict=False):
+            self.slots[self.at] = taught(self.slots[self.at], int(bit == expected))
+            if bit != expected:
+                break
+
+    def number(self, data):
+        if self.least == 6:
+            return int.from_bytes(data[-6:], "big")
+        return reduce(
+            lambda U, y: (U * WORD_HASH + y + 1) % 2**64, reversed(data[-12:]), 0
+        )
+
+    def see(self, data, reach):
+        """After a byte."""
+        n = len(data)
+        if self.z > 0 and data[self.g] == data[-1]:
+            self.g, self.z = self.g + 1, self.z + 1
+        else:
+            self.z = 0
+        if n < self.least:
+            return
+        place = self.number(data) * BYTE_HASH % 2**64 >> 64 - self.bits
+        h = self.places.get(place)
+        if self.z == 0 and h is not None:
+            agree, most = 0, min(32, h, reach - (n - h))
+            while agree < most and data[h - 1 - agree] == data[n - 1 - agree]:
+                agree += 1
+            if agree >= self.least:
+                self.z, self.g = agree, h
+        self.places[place] = n
+
+
+class Mixer:
+    """Bytes, each a span of 2^28 slots given all before it."""
+
+    def __init__(
+        self, inputs, row_bits, match_bits, line=0, prior=None, reach=2**64, rate=80
+    ):
+        prior = prior or Prior(inputs)
+        self.inputs, self.row_bits, self.prior = inputs, row_bits, prior
+        self.length, self.reach, self.rate = line, reach, rate
+        self.data, self.rows = bytearray(), {}
+        self.weights = deepcopy(prior.weights)
+        self.matches = [
+            Match(least, match_bits, slots)
+            for least, slots in zip((6, 12)[: inputs // 8], prior.matches, strict=False)
+        ]
+        self.word = self.word_before = self.line = self.line_above = 0
+
+    def last(self, j):
+        return int.from_bytes(self.data[-j:], "big")
+
+    def contexts(self):
+        n, column = len(self.data), len(self.data) - self.line
+        at, above, few = self.line_above + column, 0, self.inputs == 8
+        if at < n and n - at <= self.reach:
+            above = self.data[at]
+        sparse = self.last(3) >> 8
+        numbers = [
+            self.last(1),
+            self.last(2),
+            self.last(3),
+            self.last(4),
+            self.last(6),
+            sparse if few and self.length else self.word,
+            above + 256 * min(column, 255),
+            self.last(5),
+            self.word | self.word_before << 24,
+            above << 8 | self.last(1),
+            sparse,
+            self.last(4) >> 16,
+            self.last(4) & 0xFF00FF00,
+            self.last(5) & 0xF0F0F0F0F0,
+        ]
+        return [
+            (v + (i + 1 << 56)) * BYTE_HASH % 2**64 >> 32
+            for i, v in enumerate(numbers[: 7 if few else 14])
+        ]
+
+    def take_row(self, u, t):
+        """Where it will be, whether it is known, and its slots."""
+        place, known = row_place(self.rows, self.row_bits, u, t)
+        if known:
+            return place, known, [*self.rows[place]]
+        source, known = row_place(self.prior.rows, self.prior.row_bits, u, t)
+        return place, known, [*(self.prior.rows[source] if known else NEW_ROW)]
+
+    def code(self, choose):
+        """Two halves; `choose` is given the bits of the byte so far, the start, and how
+        many slots a 0 has.  The byte, and the start and the width of its span."""
+        bits, span, contexts = "", (0, 2**28), self.contexts()
+        for _ in range(2):
+            bits, span = self.code_half(contexts, bits, span, choose)
+        return int(bits, 2), *span
+
+    def code_half(self, contexts, before, span, choose):
+        node = int("1" + before, 2)
+        hashes = [(u ^ node * NODE_HASH) * BYTE_HASH % 2**64 for u in contexts]
+        taken = [self.take_row(u, t) for u, t in zip(contexts, hashes, strict=True)]
+        known = sum(is_known for _, is_known, _ in taken[1:5])
+        rows = [row for *_, row in taken]
+        states = [m.begin(self.data, before) for m in self.matches]
+        states = sum(state << 2 * k for k, state in enumerate(states))
+        by_input, by_node, by_last = (
+            self.weights[0][(2 * known + len(before) // 4) * 16 + states],
+            self.weights[1][node - 15 if before else 0],
+            self.weights[2][self.last(1)],
+        )
+        start, left = span
+        bits, steps = "", []
+        for below in reversed(range(8 - len(before) - 4, 8 - len(before))):
+            at = int("1" + bits, 2)
+            x = [logit_of(row[at]) for row in rows]
+            x += [m.logit(bits) for m in self.matches]
+            w = [
+                (a >> 2) + (b[at] >> 2) + (c >> 2)
+                for a, b, c in zip(by_input, by_node, by_last, strict=True)
+            ]
+            mixed = sum(w_i * x_i + 2**13 >> 14 for w_i, x_i in zip(w, x, strict=True))
+            P = probability(mixed) >> 4
+            zeros = 2**below + ((left - 2 * 2**below) * (2**28 - P) >> 28)
+            bit = choose(before + bits, start, zeros)
+            start, left = start + bit * zeros, left - zeros if bit else zeros
+            error = ((bit << 16) - (P + 2**11 >> 12)) * self.rate >> 8
+            steps.append((at, [error * x_i for x_i in x]))
+            bits += str(bit)
+        for i in range(self.inputs):
+            for at, step in steps:
+                w = by_node[i][at] + (step[i] + 2**14 >> 15)
+                by_node[i][at] = within_16_bits(w)
+            moved = sum(step[i] for _, step in steps) + 2**14 >> 15
+            for weights in by_input, by_last:
+                weights[i] = within_16_bits(weights[i] + moved)
+        for t, (place, _, row) in zip(hashes, taken, strict=True):
+            for (at, _), bit in zip(steps, bits, strict=True):
+                row[at] = taught(row[at], int(bit))
+            self.rows[place] = [check_of(t), *row[1:]]
+        for m in self.matches:
+            m.learn(bits)
+        return before + bits, (start, left)
+
+    def encode(self, byte):
+        """The start and the width of its span."""
+        _, *span = self.code(lambda bits, *_: byte >> 7 - len(bits) & 1)
+        self.see(byte)
+        return span
+
+    def decode(self, slot):
+        """The byte that has a slot, and its span."""
+        byte, *span = self.code(lambda _, start, zeros: int(slot - start >= zeros))
+        self.see(byte)
+        return byte, span
+
+    def see(self, byte):
+        """After a byte."""
+        self.data.append(byte)
+        n, letters = len(self.data), bytes([byte]).lower()
+        if byte > 127 or letters.isalpha():
+            self.word = (self.word + letters[0] + 1) * WORD_HASH % 2**32
+        elif self.word:
+            self.word_before, self.word = self.word, 0
+        if n - self.line == self.length if self.length else byte == 10:
+            self.line_above, self.line = self.line, n
+        for match in self.matches:
+            match.see(self.data, self.reach)
+
+
+# Blocks of bytes under mixed contexts: docs/format.md, Mixing
+
+
+def encode_mixing_block(data, inputs, row_bits, match_bits, line=0):
+    if not data:
+        return b"\0"
+    mixer, encoder = Mixer(inputs, row_bits, match_bits, line), RangeEncoder()
+    for byte in data:
+        encoder.encode(*mixer.encode(byte), 2**28)
+    size = bytes([row_bits | (inputs == 16) << 5, match_bits])
+    code = fraction_bytes(encoder.finish())
+    return uvarint(len(data)) + size + uvarint(line) + code
+
+
+def decode_mixing_block(block):
+    n, rest = uvarint_of(block)
+    if n == 0 and not rest:
+        return b""
+    if n == 0 or n > 2**24 or len(rest) < 2:
+        raise Damage
+    (size, match_bits), (line, code) = rest[:2], uvarint_of(rest[2:])
+    row_bits, many, rest = size % 32, size >> 5 & 1, size >> 6
+    if rest or line > 65535 or not 1 <= match_bits <= min(20, n.bit_length()):
+        raise Damage
+    if not 6 <= row_bits <= max(6, min(22, (4 * n).bit_length())):
+        raise Damage
+    mixer = Mixer(8 << many, row_bits, match_bits, line)
+    decoder = RangeDecoder(integer_of_fraction(code))
+    for _ in range(n):
+        _, span = mixer.decode(decoder.slot(2**28))
+        decoder.advance(*span, 2**28)
+    decoder.check()
+    return bytes(mixer.data)
+
+
+class ContextMixer:
+    """A mixer with a prior, as a model of bytes; after one byte a record may end."""
+
+    end = 256
+
+    def __init__(
+        self, prior, row_bits, match_bits, history_bits, rate=80, end_byte=None
+    ):
+        self.prior, self.row_bits, self.match_bits = prior, row_bits, match_bits
+        self.history_bits, self.rate, self.end_byte = history_bits, rate, end_byte
+
+    def mixer(self):
+        return Mixer(
+            16, self.row_bits, self.match_bits, prior=self.prior,
+            reach=2**self.history_bits - 1, rate=self.rate,
+        )  # fmt: skip
+
+    def range_encode(self, encoder, xs):
+        mixer = self.mixer()
+        for x in xs:
+            byte = self.end_byte if x == self.end else x
+            encoder.encode(*mixer.encode(byte), 2**28)
+            if byte == self.end_byte:
+                encoder.encode(*((1, 63) if x == self.end else (0, 1)), 64)
+
+    def range_decode(self, decoder):
+        """Yield the symbols, without end."""
+        mixer = self.mixer()
+        while True:
+            byte, span = mixer.decode(decoder.slot(2**28))
+            decoder.advance(*span, 2**28)
+            x = byte
+            if byte == self.end_byte:
+                ends = decoder.slot(64) > 0
+                decoder.advance(*((1, 63) if ends else (0, 1)), 64)
+                x = self.end if ends else byte
+            yield x
+
+
+def mixer_encode(model, xs):
+    """A sequence."""
+    encoder = RangeEncoder()
+    model.range_encode(encoder, xs)
+    return Message.from_int(encoder.finish()).to_bytes()
+
+
+def mixer_decode(model, data, T):
+    decoder = RangeDecoder(Message.from_bytes(data).to_int())
+    xs = list(islice(model.range_decode(decoder), T))
+    decoder.check()
+    return xs
 
 
 # Mixtures, counts and ranges. A value is a list of intervals (start,
@@ -5007,6 +5396,8 @@ class PackedContext:
 
 def unpack_model(packed):
     """The plain file, of a packed one whose checksum is right."""
+    if packed[5] == 8:
+        return unpack_mixer(packed)
     K, M = (int.from_bytes(packed[at : at + 4], "little") for at in (12, 16))
     r, listed, ends = packed[8], packed[9], packed[11]
     two, bits = packed[5] == 2, PackedBits(packed[36 if packed[5] == 2 else 28 : -4])
@@ -5192,3 +5583,70 @@ def children_of(bits, s, M, strangers):
         for x in bits.gaps(bits.number("foreign"), M):
             found[x] = PackedContext(x, s, None, 0)
     s.children = [found[x] for x in sorted(found)]
+
+
+class Plane:
+    """Bytes that are taken one after the other."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n=1):
+        self.at += n
+        if self.at > len(self.data):
+            raise Damage
+        return self.data[self.at - n : self.at]
+
+    def number(self):
+        """The bytes of a uvarint, as they are."""
+        number = self.take()
+        while number[-1] > 127:
+            number += self.take()
+        return number
+
+
+SEEN_OF = [*range(13), 20, 60, 200]  # about how often slots of a class were seen
+
+
+def unpack_mixer(packed):
+    """The plain file."""
+    data, planes = packed[40:-4], []
+    while data:
+        n, data = uvarint_of(data)
+        planes.append(Plane(decode_bytes_block(data[:n])))
+        data = data[n:]
+    (high, low, match, gaps, check_high, check_low), planes = planes[:6], planes[6:]
+    classes, roots, others = planes[:16], planes[16], planes[17:]
+    rest = bytes(v for pair in zip(low.data, high.data, strict=True) for v in pair)
+    rest += match.data
+    rows = int.from_bytes(packed[32:36], "little")
+    for _ in range(rows):
+        rest += gaps.number() + check_low.take() + check_high.take()
+        slots = unpacked_row(classes, roots, others)
+        rest += words(
+            [sum(2**k for k in slots), *dict(sorted(slots.items())).values()], 2
+        )
+    if any(plane.at < len(plane.data) for plane in (gaps, *planes)):
+        raise Damage
+    return with_crc(packed[:10] + b"\0" + packed[11:40] + rest)
+
+
+def unpacked_row(classes, roots, others):
+    """The slots that were seen, by their nodes."""
+    slots, left = {}, {1: roots}
+    while left:
+        node = max(left)
+        kind = left.pop(node).take()[0]
+        if kind == 0:
+            continue
+        c = kind - 1
+        high, bits = others[c].take(2)
+        slots[node] = high << 8 | bits << 4 | c
+        p = slots[node] >> 4
+        for bit, share in ((0, 4095 - p), (1, p)) if node < 8 else ():
+            seen = (SEEN_OF[c] * share + 2**11) >> 12
+            expected = (
+                seen if seen < 13 else 13 if seen < 32 else 14 if seen < 128 else 15
+            )
+            left[2 * node + bit] = classes[expected]
+    return slots

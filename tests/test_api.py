@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared import ALL_BYTES, byte_hmm, in_mode, random_hmm
 
 import bbans
-from bbans.formats import ByteCoder
+from bbans.formats import ByteCoder, MixingCoder
 from bbans.formats.container import (
     BYTE_BLOCK,
     MODEL,
@@ -191,7 +191,9 @@ def test_the_statistics_of_a_spreadsheet():
     data = "".join(f"{a};{b}\r\n" for a, b in rng.integers(10**5, 10**6, (3000, 2)))
     assert len(bbans.compress(data)) < 0.45 * len(data)
     english = bbans.default_model()  # makes more of it, and leaves it to the bytes
-    assert len(bbans.compress(data, english)) == len(bbans.compress(data)) + 8
+    plain = bbans.compress(data, ByteCoder())
+    assert len(bbans.compress(data, english)) == len(plain) + 8
+    assert len(bbans.compress(data)) < len(plain)
 
 
 def test_no_model():
@@ -216,8 +218,11 @@ def test_block_sizes(block_size, length):
 def test_the_default_block_size():
     sizes = [b.n for b in blocks(bbans.compress(bytes(70000), BYTES))]
     assert sizes == [65536, 70000 - 65536]
-    sizes = [b.n for b in blocks(bbans.compress(bytes(2**20 + 5)))]
+    sizes = [b.n for b in blocks(bbans.compress(bytes(2**20 + 5), level=2))]
     assert sizes == [2**20, 5]
+    for level, size in ((3, 2**22), (4, 2**22), (5, 2**24), (9, 2**24)):
+        assert MixingCoder(level).block_size(1, 1) == size
+        assert MixingCoder(level).block_size(4, 1) == size // 4
     sizes = [b.n for b in blocks(bbans.compress(np.zeros(2**17 + 5, int), ByteCoder()))]
     assert sizes == [2**17, 5]
     for columns, steps in ((1, 2**18), (3, 2**18 // 3), (64, 2**13)):

@@ -270,7 +270,7 @@ def test_coders_are_shown_copied_and_pickled(coder):
 
 
 @pytest.mark.parametrize("data", [
-    b"abracadabra " * 300, "caf\u00e9 " * 900,
+    b"abracadabra " * 300, Path(__file__).read_text("utf-8") + "caf\u00e9",
     np.cumsum(np.random.default_rng(3).normal(size=(9000, 2)) * 9, axis=0).astype(int),
 ], ids=["bytes", "text", "array"])  # fmt: skip
 def test_levels_go_from_large_to_small(data):

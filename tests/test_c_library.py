@@ -864,11 +864,15 @@ def test_the_end_of_a_record_is_no_element(symbols, data, element):
 
 
 @pytest.mark.parametrize("level", range(1, 10))
-def test_the_byte_coder(level):
+def test_bytes_and_text_without_a_model(level):
+    """C and Python take the same coder for them, and for an array the byte coder."""
     data = (b"all happy families " + bytes(range(60))) * 40
     coder = ByteCoder(level=level)
-    status, blob = InC().compress(0, data, len(data), 1000, level)
-    assert (status, blob) == (0, compress(data, coder, block_size=1000))
+    for element, given in ((0, data), (1, data.decode())):
+        status, blob = InC().compress(element, data, len(data), 1000, level)
+        assert (status, blob) == (0, compress(given, level=level, block_size=1000))
+        assert InC().decompress(blob)[2] == data
+    assert (len(blob) < len(compress(data.decode(), coder))) == (level > 2)
     x = np.arange(5000, dtype="u4") // 7
     status, blob = InC().compress(20, x, x.size, 999, level)
     assert (status, blob) == (0, compress(x, coder, block_size=999))

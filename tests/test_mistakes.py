@@ -55,7 +55,7 @@ from bbans.errors import (
     ModelError,
     SymbolError,
 )
-from bbans.formats import SignalCoder
+from bbans.formats import MixingCoder, SignalCoder
 from bbans.message import RangeDecoder, RangeEncoder
 from bbans.models import Contexts, Statistics, Topology
 from bbans.particles import ParticleFilter
@@ -448,6 +448,7 @@ MISTAKES = [
     (lambda: bbans.compress(5, SignalCoder(axis=0)), SymbolError, "0 axes .* axis 0"),
     (lambda: SignalCoder(axis=1.5), ModelError, "axis must be an integer"),
     (lambda: SignalCoder(axis=32), ModelError, "axis"),
+    (lambda: MixingCoder(1), ModelError, "ByteCoder.level=1., the fast coder"),
     (lambda: bbans.compress(WIDE, SignalCoder(axis=0)), SymbolError, "of 2621440 el"),
     (lambda: bbans.save("x", "text"), SymbolError, "compress"),
     (lambda: bbans.save("x", [0.5j]), SymbolError, "view"),

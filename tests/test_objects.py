@@ -237,6 +237,7 @@ EXAMPLES = [
     (VAE.head, equal),
     (HMM.freeze().alphabet, equal),
     (formats.ByteCoder(1, level=3), compresses(bytes(99))),
+    (formats.MixingCoder(3, line=9), compresses(bytes(99))),
     (formats.BaseCoder(np.arange(99)), compresses(np.arange(99))),
     (formats.SignalCoder(3), compresses(np.arange(99))),
     (formats.GridCoder("yx", 3), compresses(np.arange(99).reshape(9, 11))),

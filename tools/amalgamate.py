@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
 # All but device/: its files are used as they are.
 FOLDERS = ["message", "distributions", "models", "bytes", "files", "records"]
-FOLDERS += ["signals", "grids", "floats", "kernels"]
+FOLDERS += ["signals", "grids", "floats", "mixing", "kernels"]
 NOTE = "/* Made by tools/amalgamate.py from csrc/{}: edit that, not this.\n *\n{} */\n"
 CONDITION = re.compile(r"#(if|ifdef|ifndef|else|endif)\b(?: (BBANS_DECODER_ONLY)\b)?")
 GUARD = re.compile(r"^#ifndef \w+_H$", re.MULTILINE)

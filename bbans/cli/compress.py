@@ -41,6 +41,7 @@ from bbans.formats.coders import (
 )
 from bbans.formats.container import BLOCK_BYTES_MAX
 from bbans.formats.grid_coder import GridCoder
+from bbans.formats.mixing_coder import MixingCoder
 
 __all__ = ["SUFFIX", "add", "run"]
 
@@ -218,7 +219,7 @@ def _hint(head: bytes, coder: Coder, name: str) -> None:
             f"{called(name)}: this may be of images: --axes {axes}, or what the axes "
             "are, may make it smaller, and keeps the array, not its file"
         )
-    guess = looks_like(head) if isinstance(coder, ByteCoder) else None
+    guess = looks_like(head) if isinstance(coder, ByteCoder | MixingCoder) else None
     if guess is None:
         return
     dtype, channels = guess

@@ -7,7 +7,8 @@ from bbans.files.csv import csv_layout
 from bbans.files.npy import npy_layout
 from bbans.files.safetensors import header_bytes, safetensors_layout
 from bbans.files.wav import wav_layout
-from bbans.formats.coders import LEVEL_DEFAULT, ByteCoder, Coder, PieceCoder
+from bbans.formats.coders import LEVEL_DEFAULT, Coder, PieceCoder
+from bbans.formats.mixing_coder import bytes_coder
 from bbans.formats.pieces import Layout
 
 __all__ = ["HEAD_BYTES", "KINDS", "file_coder", "head_left"]
@@ -55,5 +56,5 @@ def file_coder(head: bytes, kind: str = "auto", level: int = LEVEL_DEFAULT) -> C
     if layout is not None:
         return PieceCoder(layout, level)
     if kind in ("auto", "bytes"):
-        return ByteCoder(level=level)
+        return bytes_coder(level)
     raise SymbolError(f"this is no {kind} file that holds numbers")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
@@ -38,6 +38,7 @@ from bbans.formats.container import (
     FLOATS,
     GRID,
     METHODS,
+    MIXING,
     MODEL,
     NAME_MAX,
     PIECES,
@@ -463,7 +464,19 @@ class PieceCoder(Coder):
             if 4 * len(data) < steps.nbytes:
                 return self.method, data  # pieces are bytes where these are shorter
         ways = [] if data is None else [(self.method, data)]
-        return _shortest([*ways, *self._without(steps)])
+        found = _shortest([*ways, *self._without(steps)])
+        return found if found[0] == self.method else self._as_bytes(steps, found)
+
+    def _as_bytes(
+        self, steps: NDArray[Any], found: tuple[int, Buffer]
+    ) -> tuple[int, Buffer]:
+        """A block that is bytes after all, or as it was `found` to be shorter."""
+        from bbans.formats.mixing import LEVEL_MIN, encode_mixing
+
+        if self.level < LEVEL_MIN:
+            return found
+        data = encode_mixing(octets(steps), self.level)
+        return found if data is None else _shortest([(MIXING, data), found])
 
 
 class ModelCoder(Coder):
@@ -672,7 +685,7 @@ def named(name: str, fingerprint: bytes) -> str:
 def as_coder(
     coder: Coder | FrozenModel | None,
     level: int | None = None,
-    default: type[Coder] | None = None,
+    default: Callable[..., Coder] | None = None,
 ) -> Coder:
     """A coder as it is, that of a model, or the default, at this level.
 
@@ -705,6 +718,15 @@ class _Stored:
         octets(out)[:] = octets(data)
 
 
+class _Mixing:
+    """Bytes under mixed contexts."""
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.mixing import decode_mixing
+
+        decode_mixing(data, octets(out))
+
+
 class _Grids:
     """Integers of a grid, whose block says how they lie."""
 
@@ -726,9 +748,9 @@ class _Floats:
         decode_floats(data, out, self._element)
 
 
-Coders: TypeAlias = dict[int, Coder | _Stored | _Grids | _Floats]
+Coders: TypeAlias = dict[int, Coder | _Stored | _Mixing | _Grids | _Floats]
 # What every reader has.
-_FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
+_FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder(), MIXING: _Mixing()}
 _FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder(), GRID: _Grids()}
 _FOR_BYTES = _FOR_ALL | {PIECES: PieceCoder()}
 

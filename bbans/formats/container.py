@@ -48,6 +48,7 @@ __all__ = [
     "FLOAT_NAMES",
     "GRID",
     "METHODS",
+    "MIXING",
     "MODEL",
     "NAME_MAX",
     "PIECES",
@@ -117,7 +118,7 @@ _DTYPES |= {
 }
 _BIG_ENDIAN = 0x80
 #: How a block was coded, by the code before its data.
-STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC, PIECES, GRID, FLOATS = range(8)
+STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC, PIECES, GRID, FLOATS, MIXING = range(9)
 METHODS = {
     STORED: "stored",
     MODEL: "model",
@@ -127,6 +128,7 @@ METHODS = {
     PIECES: "pieces",
     GRID: "grid",
     FLOATS: "floats",
+    MIXING: "mixing",
 }
 #: What a header names, in the lower bits of a byte; above is the axis.
 NO_CODER, NAMES_MODEL, NAMES_CODEC, HAS_LINE = range(4)

@@ -4,6 +4,7 @@ from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import FrozenModel
 from bbans.frozen.c_header import c_header
+from bbans.frozen.context_mixer import FrozenContextMixer
 from bbans.frozen.contexts import Contexts
 from bbans.frozen.deep_ssm import FrozenDeepSSM
 from bbans.frozen.head import Head
@@ -19,6 +20,7 @@ __all__ = [
     "Alphabet",
     "Contexts",
     "FrozenARHMM",
+    "FrozenContextMixer",
     "FrozenDeepSSM",
     "FrozenHMM",
     "FrozenHierarchicalHMM",

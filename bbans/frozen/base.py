@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bbans._arguments import as_bytes
 from bbans._files import write_file
 from bbans._kinds import MODEL, START_BYTES, wrong_kind
-from bbans._lib import check, ffi, lib, pointer
+from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans._records import CRC
 from bbans.codecs.state_space import not_a_model
 from bbans.errors import (
     CorruptError,
     FormatError,
     ModelError,
+    SymbolError,
     TruncatedError,
     VersionError,
 )
@@ -158,7 +160,8 @@ class FrozenModel(EngineModel):
         ----------
         packed : bool
             Pack them, where that makes them shorter: hidden Markov models take a
-            fraction then, autoregressive ones a tenth, but are not read in place.
+            fraction then, autoregressive ones a tenth, context mixers half, but are
+            not read in place.
         """
         payload = self._payload()
         plain = payload + CRC.pack(zlib.crc32(payload))
@@ -171,7 +174,7 @@ class FrozenModel(EngineModel):
         ----------
         path : path-like
         packed : bool, optional
-            As in `to_bytes`; by default autoregressive models are.
+            As in `to_bytes`; by default autoregressive models and context mixers are.
         """
         write_file(path, self.to_bytes(self.PACKS if packed is None else packed))
 
@@ -188,6 +191,54 @@ class FrozenModel(EngineModel):
 
     def __deepcopy__(self: _Made, memo: Any) -> _Made:
         return self
+
+
+class AlphabetModel(FrozenModel):
+    """What models of symbols share: an alphabet, and observations that are numbers.
+
+    Parameters
+    ----------
+    c : cdata
+    alphabet : Alphabet
+    mode : {"iconoclasm", "predictive"}
+    """
+
+    HAS_ALPHABET = True
+
+    _DTYPE = np.uint32
+
+    def __init__(self, c: Any, alphabet: Alphabet, mode: Mode) -> None:
+        self._alphabet = alphabet
+        super().__init__(c, mode)
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols M."""
+        return int(self.c.symbols)
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """What the symbols 0 .. M-1 stand for."""
+        return self._alphabet
+
+    def _observations(self, x: Any) -> NDArray[np.uint32]:
+        if isinstance(x, str | bytes):
+            raise SymbolError(
+                f"symbols are numbers here, not {type(x).__name__}: pass "
+                "model.alphabet.encode(x)"
+            )
+        symbols = as_uint32(x, "symbol").ravel()
+        self._check_symbols(symbols)
+        return symbols
+
+    def _check_symbols(self, symbols: NDArray[np.uint32]) -> None:
+        """Raise `SymbolError` for the first symbol number that is not below M."""
+        outside = np.flatnonzero(symbols >= self.n_symbols)
+        if outside.size:
+            at = int(outside[0])
+            raise SymbolError(
+                f"symbol {symbols[at]} at position {at} is not below {self.n_symbols}"
+            )
 
 
 def as_model(model: Any) -> FrozenModel:
@@ -287,7 +338,8 @@ class CFile:
             check_sum(self.data)
             raise CorruptError(
                 "model file is inconsistent: masses that are no distributions, an "
-                "alphabet that does not rise, or contexts that are no tree",
+                "alphabet that does not rise, contexts that are no tree, or a prior "
+                "that is none",
                 status,
             )
         if status == lib.BBANS_ERR_TRUNCATED:

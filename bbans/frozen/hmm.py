@@ -18,8 +18,8 @@ from bbans.frozen.alphabet import Alphabet, as_alphabet
 from bbans.frozen.base import (
     KINDS,
     MODES,
+    AlphabetModel,
     CFile,
-    FrozenModel,
     Kind,
     Mode,
     Start,
@@ -81,9 +81,9 @@ def value_dtype(kind: Kind) -> np.dtype[Any]:
     return np.dtype("<u4" if kind == "text" else "<i8")
 
 
-class SymbolModel(FrozenModel):
-    """What models of hidden states that emit symbols share: their observations, and
-    their predictive distribution.
+class SymbolModel(AlphabetModel):
+    """What models of hidden states that emit symbols share: their predictive
+    distribution.
 
     Parameters
     ----------
@@ -94,29 +94,16 @@ class SymbolModel(FrozenModel):
     mode : {"iconoclasm", "predictive"}
     """
 
-    _DTYPE = np.uint32
-    HAS_ALPHABET = True
-
     def __init__(
         self, c: Any, emission: NDArray[np.uint32], alphabet: Alphabet, mode: Mode
     ) -> None:
-        self._emission, self._alphabet = emission, alphabet
-        super().__init__(c, mode)
-
-    @property
-    def n_symbols(self) -> int:
-        """Number of symbols M."""
-        return int(self.c.symbols)
+        self._emission = emission
+        super().__init__(c, alphabet, mode)
 
     @property
     def prec(self) -> int:
         """Precision r of the tables, in bits."""
         return int(self.c.prec)
-
-    @property
-    def alphabet(self) -> Alphabet:
-        """What the symbols 0 .. M-1 stand for."""
-        return self._alphabet
 
     @property
     def emission(self) -> NDArray[np.uint32]:
@@ -131,25 +118,6 @@ class SymbolModel(FrozenModel):
         np.cumsum(weights @ self._emission, out=below[1:])
         edges: NDArray[np.uint32] = (below // weights.sum()).astype(np.uint32)
         return edges
-
-    def _observations(self, x: Any) -> NDArray[np.uint32]:
-        if isinstance(x, str | bytes):
-            raise SymbolError(
-                f"symbols are numbers here, not {type(x).__name__}: pass "
-                "model.alphabet.encode(x)"
-            )
-        symbols = as_uint32(x, "symbol").ravel()
-        self._check_symbols(symbols)
-        return symbols
-
-    def _check_symbols(self, symbols: NDArray[np.uint32]) -> None:
-        """Raise `SymbolError` for the first symbol number that is not below M."""
-        outside = np.flatnonzero(symbols >= self.n_symbols)
-        if outside.size:
-            at = int(outside[0])
-            raise SymbolError(
-                f"symbol {symbols[at]} at position {at} is not below {self.n_symbols}"
-            )
 
 
 class HiddenMarkov(SymbolModel):

@@ -17,6 +17,7 @@ from bbans._records import RecordReader
 from bbans.errors import CorruptError, ModelError, TruncatedError
 from bbans.frozen import (
     arhmm,
+    context_mixer,
     contexts,
     deep_ssm,
     hierarchical_hmm,
@@ -158,6 +159,11 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
         symbols = sum(size for (size,) in struct.iter_unpack("<I", sizes))
         size, start_length = latent.end(symbols), latent.start_length
         facts = latent.facts()
+    elif start.model_type == context_mixer.FrozenContextMixer.TYPE:
+        head += b"".join(upto(context_mixer.HEADER_BYTES))
+        mixer = context_mixer.read_head(head)
+        size, start_length = mixer.size, 0
+        facts = mixer.facts()
     else:
         hidden = hmm.read_head(head)
         size, start_length = hidden.offsets()[1], hidden.start_length
@@ -193,9 +199,10 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
     facts |= {
         "data": "text in UTF-8" if utf8 else KINDS[start.kind],
         "mode": MODES[start.mode],
-        "start length": start_length,
-        "fingerprint": digest.hexdigest()[:16],
     }
+    if start_length:
+        facts["start length"] = start_length
+    facts["fingerprint"] = digest.hexdigest()[:16]
     try:
         good = reader.matches("its checksum")
     except TruncatedError:

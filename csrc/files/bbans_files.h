@@ -98,6 +98,47 @@ uint64_t bbans_network_bytes(const bbans_network *network);
 uint8_t *bbans_put_network(uint8_t *to, const bbans_network *network);
 #endif /* BBANS_DECODER_ONLY */
 
+/* ---- Context mixers ------------------------------------------------------ */
+
+#define BBANS_MIXER_HEADER 40 /* bytes, with those that all models have */
+
+/* What the numbers of a file say. */
+typedef struct {
+    unsigned prior_bits, row_bits, match_bits, history_bits, rate;
+    int end;
+    size_t rows, row_bytes;
+} bbans_mixer_file;
+
+/* Read them.  Returns ERR_CORRUPT for some that are out of range, if not only
+ * bbans_context_mixer_init refuses them. */
+bbans_status bbans_mixer_file_read(const uint8_t *bytes, int ends,
+                                   bbans_mixer_file *f);
+
+/* Bytes of such a file without its checksum, and of memory to build it. */
+uint64_t bbans_mixer_file_bytes(const bbans_mixer_file *f);
+uint64_t bbans_mixer_file_memory(const bbans_mixer_file *f);
+
+/* The model of such a file, of which all bytes are there, in memory aligned to
+ * 2.  Returns ERR_CORRUPT. */
+bbans_status bbans_mixer_file_build(bbans_context_mixer *model,
+                                    const uint8_t *bytes,
+                                    const bbans_mixer_file *f, void *memory);
+
+#ifndef BBANS_DECODER_ONLY
+/* What follows the codes that all models have: its bytes, 0 if too few rows are
+ * there; and put it there. */
+size_t bbans_mixer_bytes_in_file(const bbans_context_mixer *model);
+void bbans_put_mixer(uint8_t *to, const bbans_context_mixer *model);
+
+/* Pack a file that has been parsed, as bbans_model_pack does. */
+bbans_status bbans_mixer_pack(const uint8_t *plain, size_t n, uint8_t *packed,
+                              size_t cap, size_t *n_packed);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Unpack a file that begins as one does, as bbans_model_unpack does. */
+bbans_status bbans_mixer_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
+                                size_t cap, size_t *n_plain);
+
 /* ---- Elements ------------------------------------------------------------ */
 
 /* Elements are the machine's own integers, of any alignment. */

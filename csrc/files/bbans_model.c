@@ -47,6 +47,7 @@ typedef struct {
     int order;
     const uint8_t *network[2 * BBANS_LEVELS_MAX];
     uint64_t place[2 * BBANS_LEVELS_MAX + 1]; /* where in memory they go     */
+    bbans_mixer_file mixer;
 } layout;
 
 /* ---- Alphabets ----------------------------------------------------------- */
@@ -140,6 +141,11 @@ static int is_tree(int type)
     return type == BBANS_MODEL_TREE;
 }
 
+static int is_mixer(int type)
+{
+    return type == BBANS_MODEL_CONTEXT_MIXER;
+}
+
 static int has_alphabet(int type)
 {
     return !is_gaussian(type) && !has_networks(type) && !is_tree(type);
@@ -147,7 +153,8 @@ static int has_alphabet(int type)
 
 static int has_packed_form(int type)
 {
-    return type == BBANS_MODEL_HMM || type == BBANS_MODEL_ARHMM;
+    return type == BBANS_MODEL_HMM || type == BBANS_MODEL_ARHMM ||
+           is_mixer(type);
 }
 
 static size_t header_bytes(const uint8_t *bytes)
@@ -155,6 +162,7 @@ static size_t header_bytes(const uint8_t *bytes)
     return has_networks(bytes[TYPE])  ? LATENT_HEADER
            : is_gaussian(bytes[TYPE]) ? LGSSM_HEADER
            : is_tree(bytes[TYPE])     ? TREE_HEADER
+           : is_mixer(bytes[TYPE])    ? BBANS_MIXER_HEADER
                                       : HMM_HEADER;
 }
 
@@ -169,8 +177,8 @@ static int detail_is_known(const uint8_t *bytes)
 
 static int codes_are_known(const uint8_t *bytes)
 {
-    return bytes[TYPE] >= BBANS_MODEL_HMM && bytes[TYPE] <= BBANS_MODEL_TREE &&
-           bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
+    return bytes[TYPE] >= BBANS_MODEL_HMM &&
+           bytes[TYPE] <= BBANS_MODEL_CONTEXT_MIXER && bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
            detail_is_known(bytes) && bytes[LISTED] <= 1 &&
            bytes[FORM] <= has_packed_form(bytes[TYPE]) &&
            bytes[ENDS] <= has_alphabet(bytes[TYPE]);
@@ -387,6 +395,25 @@ static bbans_status read_tree_layout(const uint8_t *bytes, size_t n_bytes,
     return rest > size + CHECKSUM_BYTES ? BBANS_ERR_CORRUPT : BBANS_OK;
 }
 
+static bbans_status read_mixer_layout(const uint8_t *bytes, size_t n_bytes,
+                                      layout *l)
+{
+    bbans_status status;
+    uint64_t size;
+
+    memset(l, 0, sizeof *l);
+    status = bbans_mixer_file_read(bytes, bytes[ENDS], &l->mixer);
+    if (status != BBANS_OK)
+        return status;
+    if (bytes[MODE] != 1 || bytes[LISTED] || bytes[KIND] == BBANS_KIND_INTEGERS)
+        return BBANS_ERR_CORRUPT;
+    l->symbols = UINT8_MAX + 1 + (size_t)bytes[ENDS];
+    size = bbans_mixer_file_bytes(&l->mixer) + CHECKSUM_BYTES;
+    return n_bytes < size   ? BBANS_ERR_TRUNCATED
+           : n_bytes > size ? BBANS_ERR_CORRUPT
+                            : BBANS_OK;
+}
+
 /* Find the parts of a file, and check that they are all. */
 static bbans_status read_layout(const uint8_t *bytes, size_t n_bytes, layout *l)
 {
@@ -396,6 +423,8 @@ static bbans_status read_layout(const uint8_t *bytes, size_t n_bytes, layout *l)
         return read_latent_layout(bytes, n_bytes, l);
     if (is_tree(bytes[TYPE]))
         return read_tree_layout(bytes, n_bytes, l);
+    if (is_mixer(bytes[TYPE]))
+        return read_mixer_layout(bytes, n_bytes, l);
     size = read_header(bytes, n_bytes, l);
     if (size == 0)
         return BBANS_ERR_CORRUPT;
@@ -527,6 +556,8 @@ static size_t need(const bbans_model *model, layout *l)
         bytes = bbans_hierarchy_bytes(l->levels, l->of_level, l->symbols);
     else if (is_tree(model->bytes[TYPE]))
         bytes = tree_bytes(model->bytes, l);
+    else if (is_mixer(model->bytes[TYPE]))
+        bytes = bbans_mixer_file_memory(&l->mixer);
     else if (hmm_bytes(l) == 0)
         bytes = 0;
     else
@@ -695,6 +726,9 @@ bbans_status bbans_model_build(bbans_model *model, void *memory,
         status = build_hierarchy(&frozen->hierarchy, model->bytes, &l, rest);
     else if (is_tree(model->bytes[TYPE]))
         status = build_tree(&frozen->tree, model->bytes, &l, rest);
+    else if (is_mixer(model->bytes[TYPE]))
+        status = bbans_mixer_file_build(&frozen->context_mixer, model->bytes,
+                                        &l.mixer, rest);
     else
         status = build_hmm(&frozen->hmm, model->bytes, &l, rest);
     if (status != BBANS_OK)
@@ -869,6 +903,17 @@ static void put_tree(writer *w, const bbans_tree *m)
                     4);
 }
 
+/* Returns whether the model has as many rows as files need. */
+static int put_mixer(writer *w, const bbans_context_mixer *m)
+{
+    const size_t n = bbans_mixer_bytes_in_file(m);
+
+    if (w->at <= w->cap && n <= w->cap - w->at && n > 0)
+        bbans_put_mixer(w->bytes + w->at, m);
+    w->at += n;
+    return n > 0;
+}
+
 /* Whether the alphabet that was written is one, and reads as it was given. */
 static int alphabet_was_written(const uint8_t *values, int kind,
                                 const int64_t *value, size_t symbols)
@@ -903,11 +948,24 @@ static int codes_bytes(const bbans_frozen *frozen, int type)
 static int kind_is_valid(const bbans_frozen *frozen, int type, int kind,
                          const int64_t *value)
 {
+    if (is_mixer(type))
+        return value == NULL &&
+               (kind == BBANS_KIND_BYTES || kind == BBANS_KIND_TEXT);
     if (has_alphabet(type))
         return kind >= BBANS_KIND_INTEGERS && kind <= BBANS_KIND_TEXT;
     return value == NULL &&
            (kind == BBANS_KIND_INTEGERS ||
             (kind == BBANS_KIND_BYTES && codes_bytes(frozen, type)));
+}
+
+static size_t symbols_of(const bbans_frozen *frozen, int type)
+{
+    switch (type) {
+    case BBANS_MODEL_HMM: return frozen->hmm.symbols;
+    case BBANS_MODEL_HIERARCHY: return frozen->hierarchy.symbols;
+    case BBANS_MODEL_CONTEXT_MIXER: return frozen->context_mixer.symbols;
+    default: return 0;
+    }
 }
 
 static unsigned detail_of(const bbans_frozen *frozen, int type)
@@ -918,6 +976,7 @@ static unsigned detail_of(const bbans_frozen *frozen, int type)
     case BBANS_MODEL_DEEP_SSM: return 0;
     case BBANS_MODEL_HIERARCHY: return frozen->hierarchy.prec;
     case BBANS_MODEL_TREE: return frozen->tree.prec;
+    case BBANS_MODEL_CONTEXT_MIXER: return frozen->context_mixer.prior_bits;
     default: return frozen->hmm.prec;
     }
 }
@@ -927,7 +986,7 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
                                size_t cap, size_t *n_bytes)
 {
     const bbans_frozen *frozen = (const bbans_frozen *)(const void *)model;
-    size_t symbols = 0;
+    size_t symbols;
     writer w;
     int type;
 
@@ -937,11 +996,10 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     type = model->engine == NULL ? 0 : model->engine->type;
     if (type == 0)
         return BBANS_ERR_STATE;
-    if (has_alphabet(type))
-        symbols = is_hierarchy(type) ? frozen->hierarchy.symbols
-                                     : frozen->hmm.symbols;
+    symbols = symbols_of(frozen, type);
     ends = ends != 0;
-    if (!kind_is_valid(frozen, type, kind, value) || (size_t)ends > symbols)
+    if (!kind_is_valid(frozen, type, kind, value) || (size_t)ends > symbols ||
+        (is_mixer(type) && ends != (frozen->context_mixer.end >= 0)))
         return BBANS_ERR_SYMBOL;
     if (type == BBANS_MODEL_HMM && frozen->hmm.contexts != NULL)
         type = BBANS_MODEL_ARHMM;
@@ -951,7 +1009,7 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     put_bytes(&w, bbans_model_magic, sizeof bbans_model_magic);
     put(&w, MODEL_VERSION, 1);
     put(&w, (uint64_t)type, 1);
-    put(&w, model->predictive != 0, 1);
+    put(&w, model->predictive != 0 || is_mixer(type), 1);
     put(&w, (uint64_t)kind, 1);
     put(&w, detail_of(frozen, type), 1);
     put(&w, value != NULL, 1);
@@ -966,12 +1024,15 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
         put_hierarchy(&w, &frozen->hierarchy, kind, value, ends);
     else if (is_tree(type))
         put_tree(&w, &frozen->tree);
-    else
+    else if (is_mixer(type)) {
+        if (!put_mixer(&w, &frozen->context_mixer))
+            return BBANS_ERR_SIZE;
+    } else
         put_hmm(&w, &frozen->hmm, kind, value, ends);
     *n_bytes = w.at + CHECKSUM_BYTES;
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
-    if (has_alphabet(type) &&
+    if (has_alphabet(type) && !is_mixer(type) &&
         !alphabet_was_written(
             bytes + HMM_HEADER +
                 4 * (is_hierarchy(type) ? frozen->hierarchy.levels : 0),

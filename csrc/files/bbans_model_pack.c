@@ -1402,6 +1402,15 @@ static bbans_status start_unpacking(file *f, const uint8_t *packed, size_t n,
     return cap < bytes ? BBANS_ERR_CAPACITY : BBANS_OK;
 }
 
+/* A packed file of a context mixer, as far as it is one of this version. */
+static int is_mixer(const uint8_t *packed, size_t n)
+{
+    return bbans_check_start(packed, n, bbans_model_magic, MODEL_VERSION) ==
+               BBANS_OK &&
+           n >= HEADER_BYTES && packed[TYPE] == BBANS_MODEL_CONTEXT_MIXER &&
+           packed[FORM] == 1;
+}
+
 bbans_status bbans_model_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
                                 size_t cap, size_t *n_plain)
 {
@@ -1412,6 +1421,8 @@ bbans_status bbans_model_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
         n_plain == NULL)
         return BBANS_ERR_NULL;
     *n_plain = 0;
+    if (is_mixer(packed, n))
+        return bbans_mixer_unpack(packed, n, plain, cap, n_plain);
     memset(&f, 0, sizeof f);
     status = start_unpacking(&f, packed, n, cap, n_plain);
     if (status != BBANS_OK)
@@ -1451,6 +1462,8 @@ static bbans_status check_plain(file *f, const uint8_t *plain, size_t n)
 
     if (status != BBANS_OK)
         return status;
+    if (model.type == BBANS_MODEL_CONTEXT_MIXER)
+        return BBANS_OK;
     if (model.type != BBANS_MODEL_HMM && model.type != BBANS_MODEL_ARHMM)
         return BBANS_ERR_SIZE;
     (void)find_parts(f, plain); /* it was parsed */
@@ -1489,6 +1502,8 @@ bbans_status bbans_model_pack(const uint8_t *plain, size_t n, uint8_t *packed,
     status = check_plain(&f, plain, n);
     if (status != BBANS_OK)
         return status;
+    if (plain[TYPE] == BBANS_MODEL_CONTEXT_MIXER)
+        return bbans_mixer_pack(plain, n, packed, cap, n_packed);
     bytes = 2 * (uint64_t)n + work_bytes(&f);
     if (bytes > SIZE_MAX || n > UINT32_MAX)
         return BBANS_ERR_SIZE;

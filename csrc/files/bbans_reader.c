@@ -323,7 +323,7 @@ static bbans_status check_block(const bbans_reader *reader, int method,
     const size_t width = bbans_element_bytes(reader->element);
     const uint64_t before = reader->elements - reader->own.before;
 
-    if (method > BBANS_METHOD_FLOAT)
+    if (method > BBANS_METHOD_MIXING)
         return BBANS_ERR_VERSION;
     if ((method == BBANS_METHOD_STORED && n_bytes != n * width) ||
         (method == BBANS_METHOD_MODEL && reader->coder != BBANS_CODER_MODEL) ||
@@ -335,15 +335,26 @@ static bbans_status check_block(const bbans_reader *reader, int method,
     return BBANS_OK;
 }
 
-/* Of n bytes in pieces; what they need to be decoded. */
-static bbans_status check_pieces(bbans_reader *reader, const uint8_t *bytes,
-                                 size_t n_bytes, size_t n)
+/* Of blocks that say themselves what they need to be decoded: do they decode to
+ * n bytes, and with how much? */
+static bbans_status check_need(bbans_reader *reader, int method,
+                               const uint8_t *bytes, size_t n_bytes, size_t n)
 {
-    uint64_t need;
-    const bbans_status status = bbans_pieces_check(bytes, n_bytes, n, &need);
+    uint64_t need = 0;
+    bbans_status status = BBANS_OK;
 
-    if (status == BBANS_OK && need > reader->pieces)
-        reader->pieces = need;
+    if (method == BBANS_METHOD_PIECES) {
+        status = bbans_pieces_check(bytes, n_bytes, n, &need);
+    } else if (method == BBANS_METHOD_MIXING) {
+        size_t size;
+
+        status = bbans_mixing_size(bytes, n_bytes, &size);
+        if (status == BBANS_OK && size != n)
+            status = BBANS_ERR_CORRUPT;
+        need = bbans_mixing_decoder_bytes(bytes, n_bytes);
+    }
+    if (status == BBANS_OK && need > reader->need)
+        reader->need = need;
     return status;
 }
 
@@ -411,8 +422,9 @@ bbans_status bbans_reader_next(bbans_reader *reader, const uint8_t *bytes,
     if (bbans_record_crc(reader->blocks, bytes, at) ==
         bbans_load(bytes + at, CHECKSUM_BYTES))
         status = check_block(reader, method, n, length);
-    if (status == BBANS_OK && method == BBANS_METHOD_PIECES)
-        status = check_pieces(reader, c.at, (size_t)length, (size_t)n);
+    if (status == BBANS_OK)
+        status =
+            check_need(reader, method, c.at, (size_t)length, (size_t)n * width);
     if (status == BBANS_OK)
         reader->methods |= 1u << method;
     else
@@ -466,13 +478,10 @@ size_t bbans_reader_work_bytes(const bbans_reader *reader,
             return 0;
         bytes = most > bytes ? most : bytes;
     }
-    if ((reader->methods & 1u << BBANS_METHOD_PIECES) != 0) {
-        if (reader->pieces > SIZE_MAX)
-            return 0;
-        most = (size_t)reader->pieces;
-        bytes = most > bytes ? most : bytes;
-    }
-    return bytes;
+    if (reader->need > SIZE_MAX)
+        return 0;
+    most = (size_t)reader->need;
+    return most > bytes ? most : bytes;
 }
 
 /* From their order in files to the machine's. */
@@ -496,6 +505,13 @@ static bbans_status decode_bytes(const bbans_block *block, size_t size,
             return BBANS_ERR_CORRUPT;
         memcpy(to, block->bytes, size);
         return BBANS_OK;
+    }
+    if (block->method == BBANS_METHOD_MIXING) {
+        if (bbans_mixing_size(block->bytes, block->n_bytes, &n) != BBANS_OK ||
+            n != size)
+            return BBANS_ERR_CORRUPT;
+        return bbans_mixing_decompress(block->bytes, block->n_bytes, to, size,
+                                       &n, work, work_bytes);
     }
     if (bbans_bytes_size(block->bytes, block->n_bytes, &n) != BBANS_OK ||
         n != size)

@@ -11,7 +11,8 @@
 #define BLOCK_BYTES (2 * LENGTH_BYTES + METHOD_BYTES + CHECKSUM_BYTES)
 /* A 0, two numbers, the only axis, a checksum, and two lengths. */
 #define END_BYTES (1 + 1 + 4 * BBANS_UVARINT_BYTES + CHECKSUM_BYTES)
-#define LEVEL_ORDER_1 4 /* from here on the byte coder may take order 1 */
+#define LEVEL_ORDER_1 4  /* from here on the byte coder may take order 1 */
+#define MIXING_SCRATCH 8 /* behind its block */
 
 static size_t header_bytes(const bbans_model *model, int element, int has_line)
 {
@@ -38,10 +39,22 @@ static uint64_t aligned(uint64_t bytes) /* to 8 */
     return (bytes + 7) & ~(uint64_t)7;
 }
 
-/* What codes the blocks of an array without a model: BBANS_METHOD_..., BYTES
- * that of bytes and text too. */
+/* Of mixed contexts, the same: a block that is not shorter is stored. */
+static uint64_t mixing_work_bytes(size_t n_bytes, int level)
+{
+    return (uint64_t)bbans_mixing_encoder_bytes(n_bytes, level) +
+           2 * (uint64_t)n_bytes + MIXING_SCRATCH;
+}
+
+static int is_for_arrays(int method)
+{
+    return method == BBANS_METHOD_SIGNAL || method == BBANS_METHOD_GRID ||
+           method == BBANS_METHOD_FLOAT;
+}
+
+/* What codes the blocks: BBANS_METHOD_..., of arrays of no channels BYTES. */
 static int own_method(const bbans_model *model, int element, size_t channels,
-                      const bbans_grid *grid)
+                      const bbans_grid *grid, int level)
 {
     const int type = element & ~BBANS_ELEMENT_BIG_ENDIAN;
 
@@ -51,8 +64,10 @@ static int own_method(const bbans_model *model, int element, size_t channels,
         return BBANS_METHOD_FLOAT;
     if (type >= BBANS_ELEMENT_UINT8 && grid->rows > 0)
         return BBANS_METHOD_GRID;
-    return type >= BBANS_ELEMENT_UINT8 && channels > 0 ? BBANS_METHOD_SIGNAL
-                                                       : BBANS_METHOD_BYTES;
+    if (type >= BBANS_ELEMENT_UINT8)
+        return channels > 0 ? BBANS_METHOD_SIGNAL : BBANS_METHOD_BYTES;
+    return level >= BBANS_MIXING_LEVEL_MIN ? BBANS_METHOD_MIXING
+                                           : BBANS_METHOD_BYTES;
 }
 
 /* Elements of a row; 0 if they are too many for a block. */
@@ -131,9 +146,9 @@ size_t bbans_writer_work_bytes(const bbans_model *model,
     width = bbans_element_bytes(content->element);
     if (width == 0 || n > BBANS_BLOCK_MAX / width)
         return 0;
-    method =
-        own_method(model, content->element, content->channels, &content->grid);
-    if (n > 0 && method > BBANS_METHOD_BYTES) {
+    method = own_method(model, content->element, content->channels,
+                        &content->grid, level);
+    if (n > 0 && is_for_arrays(method)) {
         bytes = array_work_bytes(method,
                                  content->element & ~BBANS_ELEMENT_BIG_ENDIAN,
                                  content->channels, &content->grid, level, n);
@@ -146,7 +161,8 @@ size_t bbans_writer_work_bytes(const bbans_model *model,
         if (message == 0)
             return 0;
     }
-    bytes = bytes_work_bytes(n * width);
+    bytes = method == BBANS_METHOD_MIXING ? mixing_work_bytes(n * width, level)
+                                          : bytes_work_bytes(n * width);
     bytes = bytes > message ? bytes : message;
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
@@ -194,6 +210,34 @@ static bbans_status code_bytes(const bbans_writer *writer, const uint8_t *data,
         c->method = BBANS_METHOD_STORED;
         c->n_bytes = size;
         c->bytes = elements;
+    }
+    return status;
+}
+
+/* Or of mixed contexts. */
+static bbans_status code_mixing(const bbans_writer *writer, const uint8_t *data,
+                                size_t n, size_t width, void *work,
+                                size_t work_bytes, coded_block *c)
+{
+    const size_t size = n * width;
+    uint8_t *const elements = (uint8_t *)work;
+    uint8_t *const out = elements + size;
+    uint8_t *const rest = out + size + MIXING_SCRATCH;
+    bbans_status status;
+
+    put_elements(data, n, width, elements);
+    c->n_bytes = size;
+    status = bbans_mixing_compress(elements, size, writer->level,
+                                   BBANS_MIXING_LINE_FIND, out,
+                                   size + MIXING_SCRATCH, &c->n_bytes, rest,
+                                   work_bytes - (size_t)(rest - elements));
+    c->method = BBANS_METHOD_MIXING;
+    c->bytes = out;
+    if (status == BBANS_ERR_CAPACITY || c->n_bytes >= size) {
+        c->method = BBANS_METHOD_STORED;
+        c->n_bytes = size;
+        c->bytes = elements;
+        return BBANS_OK;
     }
     return status;
 }
@@ -258,13 +302,16 @@ static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
                                coded_block *c)
 {
     const size_t width = bbans_element_bytes(writer->element);
-    const int method = own_method(writer->model, writer->element,
-                                  writer->channels, &writer->grid);
-    const int is_array = method > BBANS_METHOD_BYTES;
+    const int method =
+        own_method(writer->model, writer->element, writer->channels,
+                   &writer->grid, writer->level);
+    const int is_array = is_for_arrays(method);
     const uint64_t need =
         is_array ? array_work_bytes(method, writer->element, writer->channels,
                                     &writer->grid, writer->level, n)
-                 : bytes_work_bytes(n * width);
+        : method == BBANS_METHOD_MIXING
+            ? mixing_work_bytes(n * width, writer->level)
+            : bytes_work_bytes(n * width);
     bbans_status status;
 
     if (need == 0)
@@ -286,6 +333,8 @@ static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
     if (is_array)
         return code_best(writer, method, data, n, width, (uint8_t *)work,
                          work_bytes, c);
+    if (method == BBANS_METHOD_MIXING)
+        return code_mixing(writer, data, n, width, work, work_bytes, c);
     return code_bytes(writer, data, n, width, work, work_bytes, c);
 }
 
@@ -309,7 +358,7 @@ void bbans_content_set_line(bbans_content *content, const void *data, size_t n)
     size_t i;
 
     content->has_line = 0;
-    if (own_method(NULL, element, content->channels, &content->grid) !=
+    if (own_method(NULL, element, content->channels, &content->grid, 0) !=
             BBANS_METHOD_SIGNAL ||
         bbans_element_bytes(element) == 0 || n / 3 < content->channels)
         return;
@@ -345,8 +394,8 @@ bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
         (model != NULL && !bbans_model_takes(model, type)))
         return BBANS_ERR_SYMBOL;
     has_line = content->has_line &&
-               own_method(model, type, content->channels, &content->grid) ==
-                   BBANS_METHOD_SIGNAL;
+               own_method(model, type, content->channels, &content->grid,
+                          level) == BBANS_METHOD_SIGNAL;
     *n_bytes = header_bytes(model, type, has_line);
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;

@@ -74,7 +74,8 @@ static void as_block(const uint8_t *data, size_t size)
     static const int elements[] = {0,  1,  2,  16, 17, 18, 19, 20, 21, 22,
                                    23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
     static const int methods[] = {BBANS_METHOD_STORED, BBANS_METHOD_BYTES,
-                                  BBANS_METHOD_SIGNAL, BBANS_METHOD_GRID};
+                                  BBANS_METHOD_MIXING, BBANS_METHOD_SIGNAL,
+                                  BBANS_METHOD_GRID};
     bbans_reader reader;
     bbans_block block;
     bbans_status status;
@@ -84,8 +85,8 @@ static void as_block(const uint8_t *data, size_t size)
         return;
     memset(&reader, 0, sizeof reader);
     reader.element = elements[data[0] % 20];
-    block.method = methods[data[1] % 4];
-    if (reader.element >= BBANS_ELEMENT_FLOAT16 && data[1] % 4 > 1)
+    block.method = methods[data[1] % 5];
+    if (reader.element >= BBANS_ELEMENT_FLOAT16 && data[1] % 5 > 2)
         block.method = BBANS_METHOD_FLOAT;
     block.elements = 1 + data[2];
     block.n_bytes = block.elements * bbans_element_bytes(reader.element);
@@ -96,6 +97,8 @@ static void as_block(const uint8_t *data, size_t size)
     block.bytes = exact;
     reader.longest = block.elements;
     reader.methods = 1u << block.method;
+    if (block.method == BBANS_METHOD_MIXING)
+        reader.need = bbans_mixing_decoder_bytes(exact, block.n_bytes);
     status = decode(&reader, &block);
     CHECK(status == BBANS_OK || status == BBANS_ERR_CORRUPT);
     free(exact);

@@ -338,6 +338,65 @@ typedef struct {
                        bbans_span *span);
 } bbans_residual_kernels;
 
+/* ---- Decisions about bytes ----------------------------------------------- */
+
+#define BBANS_MIX_MAX 16
+#define BBANS_MIX_MATCHES 2
+#define BBANS_MIX_SLOTS 16 /* of a row; the first is the caller's */
+#define BBANS_MIX_DECISIONS 4
+#define BBANS_MIX_NONE 16 /* no half of a byte */
+
+/* A slot: the probability of 1 in 2^-12, and a class of how often it was seen.
+ * What is coded adds to the class up to MOST; a prior's may be higher. */
+#define BBANS_MIX_SEEN_MOST 12
+#define BBANS_MIX_NEW (2048 << 4)
+
+static inline uint16_t bbans_mix_slot(uint32_t p, unsigned seen)
+{
+    return (uint16_t)(p << 4 | seen);
+}
+
+static inline unsigned bbans_mix_seen(uint16_t slot)
+{
+    return slot & 15;
+}
+
+/* What of the way to its bit a slot of a class goes, in 2^-8. */
+extern const uint8_t bbans_mix_share[16];
+
+/* What a half was predicted by, at its nodes, and how far it was wrong. */
+typedef struct {
+    uint16_t slot[BBANS_MIX_MAX][BBANS_MIX_SLOTS];
+    int16_t logit[BBANS_MIX_MAX][BBANS_MIX_SLOTS];
+    int16_t error[BBANS_MIX_DECISIONS];
+} bbans_mix_tree;
+
+/* A half of a byte: four decisions, at the nodes of a tree whose root is 1.
+ * All are predicted by what is known before the first, then all is learned. */
+typedef struct {
+    const uint16_t *from[BBANS_MIX_MAX]; /* of contexts: the slots by node   */
+    uint16_t *row[BBANS_MIX_MAX];        /* where they go, with this as the
+                                            first; one may be there twice    */
+    uint16_t check[BBANS_MIX_MAX];
+    uint16_t *match[BBANS_MIX_MATCHES];   /* the slots that say whether
+                                             matches are right               */
+    unsigned expected[BBANS_MIX_MATCHES]; /* halves, or NONE                 */
+    int16_t *weight[3]; /* [inputs]; [inputs][SLOTS], by node; [inputs]: in
+                           2^-16, their sum counts                           */
+    unsigned inputs, matches; /* 8 or 16; 1 or 2 of them                     */
+    int32_t rate;             /* below 2^7                                   */
+    unsigned below;           /* decisions after this half: 4 or 0           */
+    uint32_t start, left;     /* the slots that are left of 2^28             */
+    bbans_mix_tree *tree;     /* of BBANS_ALIGNMENT                          */
+} bbans_mix;
+
+typedef struct {
+    /* `half` is coded; or found, by a slot.  Then it is learned. */
+    void (*encode)(bbans_mix *m, unsigned half);
+    unsigned (*decode)(bbans_mix *m, uint32_t slot);
+    void (*learn)(bbans_mix *m, unsigned half);
+} bbans_mixing_kernels;
+
 /* ---- Rows of weights ----------------------------------------------------- */
 
 /* Probabilities count in units of 2^-27. */
@@ -512,6 +571,7 @@ typedef struct {
     const bbans_rows_kernels *rows;
     const bbans_predict_kernels *predict;
     const bbans_residual_kernels *residual;
+    const bbans_mixing_kernels *mixing;
     const bbans_bytes_kernels *bytes;
     const bbans_family_kernels *family;
     const bbans_network_kernels *network;
@@ -533,6 +593,7 @@ extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,
 extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
 extern const bbans_predict_kernels bbans_predict_portable, bbans_predict_avx2,
     bbans_predict_avx512, bbans_predict_neon;
+extern const bbans_mixing_kernels bbans_mixing_portable, bbans_mixing_avx2;
 extern const bbans_residual_kernels bbans_residual_portable,
     bbans_residual_avx2, bbans_residual_neon;
 extern const bbans_planes_kernels bbans_planes_portable, bbans_planes_avx2;
@@ -544,12 +605,14 @@ extern const bbans_checksum_kernels bbans_checksum_portable,
  * them, so that firmware without is linked without them. */
 #ifdef BBANS_PORTABLE
 #define BBANS_RESIDUAL (&bbans_residual_portable)
+#define BBANS_MIXING (&bbans_mixing_portable)
 #define BBANS_LEVELS (&bbans_levels_portable)
 #define BBANS_TREE (&bbans_tree_portable)
 #define BBANS_PLANES (&bbans_planes_portable)
 #define BBANS_CHECKSUM (&bbans_checksum_portable)
 #else
 #define BBANS_RESIDUAL (bbans_kernel.residual)
+#define BBANS_MIXING (bbans_kernel.mixing)
 #define BBANS_LEVELS (bbans_kernel.levels)
 #define BBANS_TREE (bbans_kernel.tree)
 #define BBANS_PLANES (bbans_kernel.planes)

@@ -6,9 +6,9 @@
 #ifndef BBANS_PORTABLE
 #include <stdlib.h> /* getenv */
 #define OPTIONAL                                                               \
-    .residual = &bbans_residual_portable, .levels = &bbans_levels_portable,    \
-    .tree = &bbans_tree_portable, .planes = &bbans_planes_portable,            \
-    .checksum = &bbans_checksum_portable,
+    .residual = &bbans_residual_portable, .mixing = &bbans_mixing_portable,    \
+    .levels = &bbans_levels_portable, .tree = &bbans_tree_portable,            \
+    .planes = &bbans_planes_portable, .checksum = &bbans_checksum_portable,
 #else
 #define OPTIONAL /* see BBANS_RESIDUAL */
 #endif
@@ -92,6 +92,7 @@ static const struct {
       .rows = &bbans_rows_avx512,
       .predict = &bbans_predict_avx512,
       .residual = &bbans_residual_avx2,
+      .mixing = &bbans_mixing_avx2,
       .bytes = &bbans_bytes_avx512_gathering,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512,
@@ -108,6 +109,7 @@ static const struct {
       .rows = &bbans_rows_avx512,
       .predict = &bbans_predict_avx512,
       .residual = &bbans_residual_avx2,
+      .mixing = &bbans_mixing_avx2,
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512,
@@ -124,6 +126,7 @@ static const struct {
       .rows = &bbans_rows_avx512,
       .predict = &bbans_predict_avx512,
       .residual = &bbans_residual_avx2,
+      .mixing = &bbans_mixing_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512,
@@ -140,6 +143,7 @@ static const struct {
       .rows = &bbans_rows_avx2,
       .predict = &bbans_predict_avx2,
       .residual = &bbans_residual_avx2,
+      .mixing = &bbans_mixing_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
       .network = &bbans_network_avx2,
@@ -158,6 +162,7 @@ static const struct {
       .rows = &bbans_rows_neon,
       .predict = &bbans_predict_neon,
       .residual = &bbans_residual_neon,
+      .mixing = &bbans_mixing_portable,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
       .network = &bbans_network_neon,

@@ -14,6 +14,18 @@
 
 #define NO_MARK SIZE_MAX
 
+/* Whether there are latents. */
+static int has_schedule(const bbans_state_space *model)
+{
+    return model->engine->pop_all != NULL;
+}
+
+/* Whether messages of their own are range coded as a whole. */
+static int is_predictive(const bbans_state_space *model)
+{
+    return model->predictive || !has_schedule(model);
+}
+
 /* p + i elements, where p may be NULL if nothing is read there. */
 static const void *element(const bbans_state_space *model, const void *x,
                            size_t i)
@@ -74,6 +86,8 @@ size_t bbans_sequence_work_bytes(const bbans_state_space *model, size_t n,
 
     if (model == NULL)
         return 0;
+    if (model->record_bytes == 0) /* then they are all kept */
+        block = SIZE_MAX;
     kept = kept_bytes(model, n, block > 0 ? block : 1);
     return kept == SIZE_MAX ? 0 : fixed_bytes(model) + kept;
 }
@@ -124,6 +138,39 @@ static void start_filter(const bbans_state_space *model, bbans_stream *s)
 {
     model->engine->start(model, s->belief);
     s->t = 0;
+}
+
+/* Without latents no step is before the start. */
+static void start_all(const bbans_state_space *model, bbans_group *g)
+{
+    size_t i;
+
+    for (i = 0; i < g->n; i++)
+        start_filter(model, &g->stream[i]);
+}
+
+#ifndef BBANS_DECODER_ONLY
+static void filter_all(const bbans_state_space *model, bbans_group *g)
+{
+    if (has_schedule(model))
+        model->engine->filter_all(model, g);
+    else
+        start_all(model, g);
+}
+
+static void push_all(const bbans_state_space *model, bbans_group *g)
+{
+    if (has_schedule(model))
+        model->engine->push_all(model, g);
+}
+#endif /* BBANS_DECODER_ONLY */
+
+static void pop_all(const bbans_state_space *model, bbans_group *g)
+{
+    if (has_schedule(model))
+        model->engine->pop_all(model, g);
+    else
+        start_all(model, g);
 }
 
 static void predict(const bbans_state_space *model, bbans_stream *s)
@@ -188,7 +235,7 @@ static int can_start(const bbans_state_space *model, const bbans_lane *lane)
 
 static size_t body_of(const bbans_state_space *model, size_t n)
 {
-    return !model->predictive && n > model->start_length
+    return !is_predictive(model) && n > model->start_length
                ? n - model->start_length
                : 0;
 }
@@ -304,13 +351,13 @@ static bbans_status encode_all(const bbans_state_space *model, bbans_group *g,
     bbans_status status;
     size_t i;
 
-    model->engine->filter_all(model, g);
+    filter_all(model, g);
     for (i = 0; i < g->n; i++)
         encode_start(model, &g->stream[i]);
     status = outcome_of(g, failed);
     if (status != BBANS_OK)
         return status;
-    model->engine->push_all(model, g);
+    push_all(model, g);
     for (i = 0; i < g->n; i++) {
         bbans_stream *s = &g->stream[i];
 
@@ -377,6 +424,8 @@ bbans_status bbans_sequence_push(const bbans_state_space *model,
 
     s = &g.stream[0];
     g.n = 1;
+    if (status == BBANS_OK && !has_schedule(model))
+        status = BBANS_ERR_STATE;
     if (status == BBANS_OK && !accepts(model, x, n))
         status = BBANS_ERR_SYMBOL;
     if (status == BBANS_OK)
@@ -390,11 +439,11 @@ bbans_status bbans_sequence_push(const bbans_state_space *model,
     s->msg = msg;
     s->body = n;
     s->status = BBANS_OK;
-    model->engine->filter_all(model, &g);
+    filter_all(model, &g);
     if (s->status != BBANS_OK)
         return s->status;
     s->lane = bbans_lane_of(msg, 0);
-    model->engine->push_all(model, &g);
+    push_all(model, &g);
     bbans_put_lane(msg, 0, &s->lane);
     return s->status;
 }
@@ -410,6 +459,8 @@ bbans_status bbans_sequence_pop(const bbans_state_space *model,
 
     s = &g.stream[0];
     g.n = 1;
+    if (status == BBANS_OK && !has_schedule(model))
+        status = BBANS_ERR_STATE;
     if (status == BBANS_OK)
         status = cut_small_workspace(model, work, work_bytes, s);
     if (status != BBANS_OK)
@@ -421,7 +472,7 @@ bbans_status bbans_sequence_pop(const bbans_state_space *model,
     s->body = n;
     s->status = BBANS_OK;
     s->lane = bbans_lane_of(msg, 0);
-    model->engine->pop_all(model, &g);
+    pop_all(model, &g);
     bbans_put_lane(msg, 0, &s->lane);
     return s->status;
 }
@@ -452,7 +503,7 @@ bbans_status bbans_sequence_decode(const bbans_state_space *model,
     status = start_decoding(model, &g.stream[0], msg, x, n, work, work_bytes);
     if (status != BBANS_OK)
         return status;
-    model->engine->pop_all(model, &g);
+    pop_all(model, &g);
     return finish_decoding(model, &g.stream[0]);
 }
 
@@ -469,7 +520,7 @@ bbans_status bbans_sequence_decode_until(const bbans_state_space *model,
 
     if (n == NULL || last == NULL)
         return BBANS_ERR_NULL;
-    if (status == BBANS_OK && !model->predictive)
+    if (status == BBANS_OK && !is_predictive(model))
         status = BBANS_ERR_STATE;
     if (status == BBANS_OK)
         status = cut_small_workspace(model, work, work_bytes, &s);
@@ -662,7 +713,7 @@ bbans_status bbans_batch_decode(const bbans_state_space *model,
                 break;
             }
         }
-        model->engine->pop_all(model, &all.g);
+        pop_all(model, &all.g);
         for (i = 0; i < all.g.n; i++) {
             const bbans_status outcome =
                 finish_decoding(model, &all.g.stream[i]);
@@ -684,7 +735,7 @@ bbans_status bbans_batch_decode(const bbans_state_space *model,
 static size_t first_of_start(const bbans_state_space *model,
                              const uint64_t *offset, size_t n)
 {
-    size_t k = model->predictive ? 0 : n;
+    size_t k = is_predictive(model) ? 0 : n;
 
     while (k > 0 && offset[n] - offset[k] < model->start_length)
         k--;
@@ -743,8 +794,8 @@ bbans_status bbans_packed_encode(const bbans_state_space *model, const void *x,
         for (k = first; k-- > 0;) {
             s->x = element(model, x, (size_t)offset[k]);
             s->body = length_of(offset, k);
-            model->engine->filter_all(model, &g);
-            model->engine->push_all(model, &g);
+            filter_all(model, &g);
+            push_all(model, &g);
         }
         push_flag(&s->lane, 1);
     } else {
@@ -787,7 +838,7 @@ bbans_status bbans_packed_decode(const bbans_state_space *model,
             for (k = 0; k < first && s->status == BBANS_OK; k++) {
                 s->x = s->out = place(model, x, (size_t)offset[k]);
                 s->body = length_of(offset, k);
-                model->engine->pop_all(model, &g);
+                pop_all(model, &g);
             }
             if (s->status == BBANS_OK && !can_start(model, &s->lane))
                 s->status = BBANS_ERR_CORRUPT;

@@ -65,8 +65,10 @@ typedef struct bbans_engine {
 #ifndef BBANS_DECODER_ONLY
     /* Whether all n observations can be coded; NULL: all can. */
     int (*accepts)(const bbans_state_space *model, const void *x, size_t n);
-    /* Of bbans_steps.h.  Filter x_1 .. x_body of each; the last block's records
-     * and the checkpoints remain. */
+    /* Of bbans_steps.h, all or none.  None: there are no latents, so that all
+     * is range coded, as in the predictive mode.
+     * Filter x_1 .. x_body of each; the last block's records and the
+     * checkpoints remain. */
     void (*filter_all)(const bbans_state_space *model, bbans_group *g);
     /* After it, the schedule from the last symbol to the first. */
     void (*push_all)(const bbans_state_space *model, bbans_group *g);
@@ -75,8 +77,8 @@ typedef struct bbans_engine {
     void (*encode)(const bbans_state_space *model, bbans_stream *s,
                    bbans_range_encoder *enc);
 #endif /* BBANS_DECODER_ONLY */
-    /* Of bbans_steps.h.  The inverse of push_all; the belief after x_body
-     * remains. */
+    /* Of bbans_steps.h, or NULL.  The inverse of push_all; the belief after
+     * x_body remains. */
     void (*pop_all)(const bbans_state_space *model, bbans_group *g);
     /* The inverse of encode. */
     bbans_status (*decode)(const bbans_state_space *model, bbans_stream *s,

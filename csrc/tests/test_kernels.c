@@ -1568,6 +1568,123 @@ static void compare_decisions(const bbans_kernels *portable,
     }
 }
 
+/* ---- Decisions about bytes ----------------------------------------------- */
+
+#define MIX_STEPS 40  /* of one set of rows and weights */
+#define MIX_PLACES 24 /* of rows: contexts share some */
+
+typedef struct {
+    bbans_mix_tree tree;
+    uint16_t rows[MIX_PLACES][BBANS_MIX_SLOTS];
+    uint16_t match[BBANS_MIX_MATCHES];
+    int16_t weight[BBANS_MIX_SLOTS + 2][BBANS_MIX_MAX];
+    bbans_mix mix;
+} mixing;
+
+/* Slots, all or those at the ends. */
+static uint16_t random_slot(uint32_t kind)
+{
+    return kind == 0 ? bbans_mix_slot(4095 * below(2), below(16))
+                     : (uint16_t)below(1 << 16);
+}
+
+/* Anything that rows and weights can be; the ends of it now and then. */
+static void random_mixing(mixing *d)
+{
+    const uint32_t kind = below(4);
+    int16_t *weight = d->weight[0];
+    size_t i, k;
+
+    for (i = 0; i < MIX_PLACES; i++)
+        for (k = 0; k < BBANS_MIX_SLOTS; k++)
+            d->rows[i][k] = random_slot(kind);
+    for (i = 0; i < BBANS_MIX_MATCHES; i++)
+        d->match[i] = random_slot(kind);
+    for (i = 0; i < sizeof d->weight / sizeof *weight; i++)
+        weight[i] = kind == 0   ? (int16_t)(below(2) ? 32767 : -32768)
+                    : kind == 1 ? (int16_t)below(13108)
+                                : (int16_t)((int32_t)below(1 << 16) - 32768);
+    d->mix.inputs = BBANS_MIX_MAX >> below(2);
+    d->mix.matches = d->mix.inputs / 8;
+    d->mix.rate = (int32_t)below(128);
+}
+
+/* Where a half's rows are, whether they are fresh, and what matches say. */
+static void random_half(mixing *d)
+{
+    const unsigned contexts = d->mix.inputs - d->mix.matches;
+    const uint32_t left = (uint32_t)1 << 28;
+    unsigned i;
+
+    for (i = 0; i < contexts; i++) {
+        d->mix.row[i] = d->rows[below(MIX_PLACES)];
+        d->mix.from[i] = below(3) ? d->mix.row[i] : d->rows[below(MIX_PLACES)];
+        d->mix.check[i] = (uint16_t)below(1 << 16);
+    }
+    for (i = 0; i < d->mix.matches; i++)
+        d->mix.expected[i] = below(BBANS_MIX_NONE + 1);
+    d->mix.below = 4 * below(2);
+    d->mix.left = below(2) ? left : left - below(left - 256);
+    d->mix.start = below(left - d->mix.left + 1);
+}
+
+static void copy_mixing(mixing *to, const mixing *from)
+{
+    size_t i;
+
+    *to = *from;
+    to->mix.tree = &to->tree;
+    for (i = 0; i < from->mix.inputs - from->mix.matches; i++) {
+        to->mix.row[i] = to->rows[0] + (from->mix.row[i] - from->rows[0]);
+        to->mix.from[i] = to->rows[0] + (from->mix.from[i] - from->rows[0]);
+    }
+    for (i = 0; i < BBANS_MIX_MATCHES; i++)
+        to->mix.match[i] = to->match + i;
+    to->mix.weight[0] = to->weight[0];
+    to->mix.weight[1] = to->weight[1];
+    to->mix.weight[2] = to->weight[BBANS_MIX_SLOTS + 1];
+}
+
+static void check_same_mixing(const mixing *a, const mixing *b)
+{
+    CHECK(a->mix.start == b->mix.start && a->mix.left == b->mix.left);
+    CHECK(memcmp(a->rows, b->rows, sizeof a->rows) == 0);
+    CHECK(memcmp(a->match, b->match, sizeof a->match) == 0);
+    CHECK(memcmp(a->weight, b->weight, sizeof a->weight) == 0);
+}
+
+static void compare_mixing(const bbans_kernels *portable,
+                           const bbans_kernels *kernels, int trials)
+{
+    static mixing next, a, b, c;
+    int trial, step;
+
+    for (trial = 0; trial < trials; trial++) {
+        random_mixing(&next);
+        for (step = 0; step < MIX_STEPS; step++) {
+            uint32_t slot, half;
+
+            random_half(&next);
+            half = below(2) ? next.mix.expected[0] : BBANS_MIX_NONE;
+            half = half < BBANS_MIX_NONE ? half : below(BBANS_MIX_NONE);
+            copy_mixing(&a, &next);
+            copy_mixing(&b, &next);
+            copy_mixing(&c, &next);
+            portable->mixing->encode(&a.mix, half);
+            slot = a.mix.start + below(a.mix.left);
+            portable->mixing->learn(&a.mix, half);
+            kernels->mixing->encode(&b.mix, half);
+            kernels->mixing->learn(&b.mix, half);
+            check_same_mixing(&a, &b);
+            CHECK(kernels->mixing->decode(&c.mix, slot) == half);
+            kernels->mixing->learn(&c.mix, half);
+            check_same_mixing(&a, &c);
+            CHECK(a.mix.left >= (uint32_t)1 << a.mix.below);
+            copy_mixing(&next, &a);
+        }
+    }
+}
+
 /* docs/maths.md, "The frozen HMM": 2^min(12, 18 - bl(K - 1)). */
 static void test_floor(void)
 {
@@ -1703,6 +1820,7 @@ int main(void)
     portable = bbans_kernel;
     compare_messages(&portable, &portable, TRIALS);
     compare_decisions(&portable, &portable, 2000);
+    compare_mixing(&portable, &portable, 500);
     test_checksum();
     FOR_EACH_ISA(isa)
     {
@@ -1725,6 +1843,7 @@ int main(void)
         set_rounding(0);
         compare_networks(&portable, &bbans_kernel, 5000);
         compare_decisions(&portable, &bbans_kernel, 5000);
+        compare_mixing(&portable, &bbans_kernel, 2000);
         for (trial = 0; trial < 2000; trial++) {
             compare_planes(&portable, &bbans_kernel);
             compare_checksums(&portable, &bbans_kernel);

@@ -1576,7 +1576,7 @@ def broken_files():
             shape = [1] if element >= 16 else ()
             file = ref.write_part(element, first, [(1, method, b"\3")], shape)
             yield f"{name} of element {element}", file, "corrupt"
-    yield "method 8", ref.write_part(0, b"\0", [(3, 8, b"abc")]), "version"
+    yield "method 9", ref.write_part(0, b"\0", [(3, 9, b"abc")]), "version"
     for name, record in [
         ("another number of blocks", b"\0\2\x0a"),
         ("another index", b"\0\3\x0a\x0b"),
