@@ -184,7 +184,7 @@ static void set_engine(bbans_context_mixer *model)
     memset(space, 0, sizeof *space);
     space->engine = &engine;
     space->observation_bytes = sizeof(uint32_t);
-    space->belief_bytes = (BBANS_ALIGNMENT - 1) + aligned(sizeof(belief)) +
+    space->belief_bytes = BBANS_ALIGNMENT + aligned(sizeof(belief)) +
                           aligned(bbans_mixer_bytes(&size)) +
                           ((size_t)1 << model->history_bits);
     space->start_length = 1; /* of no latents */
