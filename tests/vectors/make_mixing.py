@@ -12,7 +12,7 @@ mixing_v1.json
         the block has, and the levels that choose these, if any; the hex of the data and
         of the block.
 context_mixer_v1.json
-    cases: the file of a context mixer and its packed form, which is the library's; xs
+    cases: the file of a context mixer; its packed form, which is the library's, if any; xs
         and the hex of their message; records, as in records_v1.json.
 """
 
@@ -127,7 +127,7 @@ def wild_weights(draw, weights):
 
 LINES = [
     "", "\n", "a\nb\n\nc", "What came before says what comes next.", "10 to 100\n" * 6,
-    "né, \u6f22 and \U0001f600", "in words of words of words of words of words of words",
+    "né, \u6f22 and \U0001f600", "in words of words of words of words of words",
 ]  # fmt: skip
 
 
@@ -145,12 +145,13 @@ def model_cases(draw):
 
 def model_case(name, model, xs, kind="bytes"):
     file, ends = ref.mixer_file(model, kind), model.end_byte is not None
+    packed = FrozenModel.from_bytes(file).to_bytes(packed=True)
     records = [line.encode() for line in LINES] + [bytes(range(0, 256, 5))]
     if kind == "text":
         records = records[:-1]
     return {
         "name": name, "ends": ends, "file": file.hex(),
-        "packed": FrozenModel.from_bytes(file).to_bytes(packed=True).hex(),
+        "packed": None if packed == file else packed.hex(),
         "xs": [*xs], "message": ref.mixer_encode(model, xs).hex(),
         "records": [
             [record.hex(), ref.encode_record(model, record, [*record], ends).hex()]
