@@ -216,6 +216,20 @@ static unsigned find_prior(bbans_mixer *m, unsigned contexts, unsigned half,
     return known;
 }
 
+/* A prior may be large, and far away. */
+static void prepare_prior(const bbans_mixer *m, unsigned half)
+{
+    const bbans_mixing_prior *prior = m->prior;
+    unsigned i;
+
+    for (i = 0; i < BBANS_MIXING_MANY - BBANS_MIX_MATCHES; i++)
+        bbans_prefetch(prior->row +
+                           (size_t)BBANS_MIX_SLOTS * place_of(m->context[i],
+                                                              m->hash[half][i],
+                                                              prior->row_bits),
+                       0, 1);
+}
+
 /* Loops of a length that compilers know. */
 static void prepare_half(bbans_mixer *m, uint32_t node)
 {
@@ -223,6 +237,8 @@ static void prepare_half(bbans_mixer *m, uint32_t node)
         prepare_rows(m, BBANS_MIXING_FEW - 1, node);
     else
         prepare_rows(m, BBANS_MIXING_MANY - BBANS_MIX_MATCHES, node);
+    if (m->prior != NULL)
+        prepare_prior(m, node > 1);
 }
 
 static unsigned find_half(bbans_mixer *m, unsigned half)
