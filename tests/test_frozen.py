@@ -339,6 +339,7 @@ def test_every_type_has_its_number():
         5: "FrozenDeepSSM",
         6: "FrozenHierarchicalHMM",
         7: "FrozenTree",
+        8: "FrozenContextMixer",
     }
 
 

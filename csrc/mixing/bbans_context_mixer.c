@@ -43,9 +43,9 @@ static belief *belief_of(void *memory)
     return (belief *)bbans_align(memory);
 }
 
-static bbans_mixing_size size_of(const bbans_context_mixer *model)
+static bbans_mixer_size size_of(const bbans_context_mixer *model)
 {
-    bbans_mixing_size size;
+    bbans_mixer_size size;
 
     size.inputs = BBANS_MIXING_MANY;
     size.row_bits = model->row_bits;
@@ -57,7 +57,7 @@ static bbans_mixing_size size_of(const bbans_context_mixer *model)
 static void start(const bbans_state_space *space, void *memory)
 {
     const bbans_context_mixer *model = mixer_of(space);
-    const bbans_mixing_size size = size_of(model);
+    const bbans_mixer_size size = size_of(model);
     belief *b = belief_of(memory);
     uint8_t *at = (uint8_t *)b + aligned(sizeof *b);
 
@@ -178,13 +178,13 @@ static int sizes_are_valid(const bbans_context_mixer *m)
  * twice: an encoder's scratch, and its result. */
 static void set_engine(bbans_context_mixer *model)
 {
-    const bbans_mixing_size size = size_of(model);
+    const bbans_mixer_size size = size_of(model);
     bbans_state_space *space = &model->space;
 
     memset(space, 0, sizeof *space);
     space->engine = &engine;
     space->observation_bytes = sizeof(uint32_t);
-    space->belief_bytes = (BBANS_ALIGNMENT - 1) + aligned(sizeof(belief)) +
+    space->belief_bytes = BBANS_ALIGNMENT + aligned(sizeof(belief)) +
                           aligned(bbans_mixer_bytes(&size)) +
                           ((size_t)1 << model->history_bits);
     space->start_length = 1; /* of no latents */

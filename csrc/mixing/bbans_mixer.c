@@ -216,6 +216,20 @@ static unsigned find_prior(bbans_mixer *m, unsigned contexts, unsigned half,
     return known;
 }
 
+/* A prior may be large, and far away. */
+static void prepare_prior(const bbans_mixer *m, unsigned half)
+{
+    const bbans_mixing_prior *prior = m->prior;
+    unsigned i;
+
+    for (i = 0; i < BBANS_MIXING_MANY - BBANS_MIX_MATCHES; i++)
+        bbans_prefetch(prior->row +
+                           (size_t)BBANS_MIX_SLOTS * place_of(m->context[i],
+                                                              m->hash[half][i],
+                                                              prior->row_bits),
+                       0, 1);
+}
+
 /* Loops of a length that compilers know. */
 static void prepare_half(bbans_mixer *m, uint32_t node)
 {
@@ -223,6 +237,8 @@ static void prepare_half(bbans_mixer *m, uint32_t node)
         prepare_rows(m, BBANS_MIXING_FEW - 1, node);
     else
         prepare_rows(m, BBANS_MIXING_MANY - BBANS_MIX_MATCHES, node);
+    if (m->prior != NULL)
+        prepare_prior(m, node > 1);
 }
 
 static unsigned find_half(bbans_mixer *m, unsigned half)
@@ -480,3 +496,44 @@ void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
     for (i = 0; i < m->mix.matches; i++)
         learn_match(m, i, byte, hash[i]);
 }
+
+/* ---- In parts --------------------------------------------------------------
+ */
+
+#ifndef BBANS_DECODER_ONLY
+void bbans_mixer_start_byte(bbans_mixer *m)
+{
+    start_byte(m);
+}
+
+void bbans_mixer_encode_half(bbans_mixer *m, unsigned half)
+{
+    BBANS_MIXING->encode(&m->mix, half);
+}
+
+void bbans_mixer_start_half(bbans_mixer *m, unsigned half)
+{
+    start_half(m, 16 | half);
+}
+
+void bbans_mixer_find_contexts(bbans_mixer *m)
+{
+    find_contexts(m);
+}
+
+uint64_t bbans_mixer_hash(const bbans_mixer *m, unsigned i, uint32_t node)
+{
+    return row_hash(m->context[i], node);
+}
+
+uint16_t bbans_mixer_check(uint64_t hash)
+{
+    return check_of(hash);
+}
+
+size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits, uint64_t hash,
+                            int *found)
+{
+    return find_row(rows, bits, hash, check_of(hash), found);
+}
+#endif

@@ -82,6 +82,22 @@ void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span);
 unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span);
 void bbans_mixer_learn(bbans_mixer *m, unsigned byte);
 
+#ifndef BBANS_DECODER_ONLY
+/* The same in parts, for training: start_byte, encode_half, start_half with the
+ * first half, encode_half. */
+void bbans_mixer_start_byte(bbans_mixer *m);
+void bbans_mixer_encode_half(bbans_mixer *m, unsigned half);
+void bbans_mixer_start_half(bbans_mixer *m, unsigned half);
+
+/* Where a row is in a table of 2^bits, or may be put if the place is free; by
+ * the hash of context i before its byte, and of 1 and its half before. */
+void bbans_mixer_find_contexts(bbans_mixer *m);
+uint64_t bbans_mixer_hash(const bbans_mixer *m, unsigned i, uint32_t node);
+uint16_t bbans_mixer_check(uint64_t hash);
+size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits, uint64_t hash,
+                            int *found);
+#endif
+
 /* ---- Blocks --------------------------------------------------------------
  */
 

@@ -42,7 +42,7 @@ static size_t draw_line(uint8_t *line)
 static void learn_prior(mixer *m)
 {
     static uint8_t bytes[1 << 14];
-    const bbans_mixing_size size = {BBANS_MIXING_MANY, PRIOR_BITS, 10, 0};
+    const bbans_mixer_size size = {BBANS_MIXING_MANY, PRIOR_BITS, 10, 0};
     void *memory = allocate(bbans_mixer_bytes(&size) + BBANS_ALIGNMENT);
     static bbans_mixer learned;
 
@@ -425,6 +425,7 @@ static void test_files_that_are_refused(mixer *m)
 /* Damage to the packed form is found, if not before, by the checksum. */
 static void test_damaged_packed_files(mixer *m)
 {
+    unsigned refused = 0;
     uint8_t *file, *packed, *plain;
     size_t n, n_packed, cap, n_plain, i;
 
@@ -443,11 +444,13 @@ static void test_damaged_packed_files(mixer *m)
 
         packed[at] = (uint8_t)(was ^ (1u << below(8)));
         status = bbans_model_unpack(packed, n_packed, plain, cap, &n_plain);
-        CHECK(status != BBANS_OK);
+        CHECK(status != BBANS_OK || memcmp(plain, file, n) == 0);
+        refused += status != BBANS_OK;
         status = bbans_model_unpack(packed, at, plain, cap, &n_plain);
         CHECK(status != BBANS_OK);
         packed[at] = was;
     }
+    CHECK(refused > 290); /* bits that fill a byte tell nothing */
     free(plain);
     free(packed);
     free(file);
