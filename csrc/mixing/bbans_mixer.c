@@ -403,13 +403,15 @@ static uint32_t agreeing(const bbans_mixer *m, size_t place)
  * at only if they are likely to agree. */
 #define MATCH_BITS 24
 
-/* Of the last bytes, if they are enough. */
+/* Of the last bytes; 0 while there are too few. */
 static uint64_t match_hash(const bbans_mixer *m, unsigned i)
 {
     const unsigned least = match_least[i];
     uint64_t h = last_bytes(m, least < 8 ? least : 0);
     unsigned k;
 
+    if (m->n < least)
+        return 0;
     for (k = least < 8 ? least : 0; k < least; k++)
         h = h * WORD_HASH + m->bytes[(m->n - 1 - k) & m->mask] + 1;
     return h * HASH;
