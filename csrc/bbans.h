@@ -208,7 +208,7 @@ BBANS_API bbans_status bbans_model_name(bbans_model *model);
  *   plain    [cap] out: the plain file, with the workspace of unpacking behind
  *            it, which may then be used otherwise
  *   n_plain  out: bytes of the plain file; after ERR_CAPACITY, what `cap` must
- *            be: below 2^11 bytes for each packed one, and 2^19 more
+ *            be: below 2^11 bytes for each packed one, and 2^23 more
  * Time is bounded as well: by some 2^12 steps for each packed byte.
  * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT,SIZE,CAPACITY}, and
  * ERR_STATE for a file that is plain; then `plain` has been written to. */
