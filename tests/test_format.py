@@ -498,7 +498,9 @@ def test_the_worked_example_of_mixing():
     ).groups()
     data = word.encode() * int(times)
     ((_, _, blocks, _),) = parts(compress(data, MixingCoder()))
-    assert blocks == [(len(data), 8, bytes.fromhex("".join(rows)))]
+    example = bytes.fromhex("".join(rows))
+    assert blocks == [(len(data), 8, example)]
+    assert reference.decode_mixing_block(example) == data
     assert compress(data) == compress(data, MixingCoder())
 
 

@@ -419,7 +419,7 @@ static uint32_t agreeing(const bbans_mixer *m, size_t place)
  * at only if they are likely to agree. */
 #define MATCH_BITS 24
 
-/* Of the last bytes, if they are enough. */
+/* Of the last bytes; 0 while there are too few. */
 static uint64_t match_hash(const bbans_mixer *m, unsigned i)
 {
     const unsigned least = match_least[i];
