@@ -397,17 +397,22 @@ static void learn_match(bbans_mixer *m, unsigned i, unsigned byte,
     *place = (uint32_t)m->n + 1;
 }
 
+static void learn_contexts(bbans_mixer *m, unsigned byte)
+{
+    m->history = m->history << 8 | byte;
+    m->n++;
+    learn_word(m, byte);
+    learn_line(m, byte);
+    find_contexts(m);
+}
+
 /* What is needed next is sought first, and comes while the half is learned. */
 void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
 {
     uint32_t *place[BBANS_MIX_MATCHES];
     unsigned i;
 
-    m->history = m->history << 8 | byte;
-    m->n++;
-    learn_word(m, byte);
-    learn_line(m, byte);
-    find_contexts(m);
+    learn_contexts(m, byte);
     prepare_half(m, 1);
     for (i = 0; i < m->mix.matches; i++) {
         place[i] = match_place(m, i);
@@ -423,39 +428,39 @@ void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
  */
 
 #ifndef BBANS_DECODER_ONLY
-void bbans_mixer_start_byte(bbans_mixer *m)
+void bbans_mixer_start_first(bbans_mixer *m)
 {
     start_byte(m);
 }
 
-void bbans_mixer_encode_half(bbans_mixer *m, unsigned half)
+void bbans_mixer_start_second(bbans_mixer *m, unsigned first)
 {
-    BBANS_MIXING->encode(&m->mix, half);
+    prepare_half(m, 16 | first);
+    BBANS_MIXING->encode(&m->mix, first);
+    BBANS_MIXING->learn(&m->mix, first);
+    start_half(m, 16 | first);
 }
 
-void bbans_mixer_start_half(bbans_mixer *m, unsigned half)
+void bbans_mixer_end(bbans_mixer *m, unsigned second)
 {
-    start_half(m, 16 | half);
+    BBANS_MIXING->encode(&m->mix, second);
 }
 
-void bbans_mixer_find_contexts(bbans_mixer *m)
+void bbans_mixer_pass(bbans_mixer *m, unsigned byte)
 {
-    find_contexts(m);
+    learn_contexts(m, byte);
 }
 
-uint64_t bbans_mixer_hash(const bbans_mixer *m, unsigned i, uint32_t node)
+uint16_t bbans_mixer_check(uint32_t context, uint32_t node)
 {
-    return row_hash(m->context[i], node);
+    return check_of(row_hash(context, node));
 }
 
-uint16_t bbans_mixer_check(uint64_t hash)
+size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits,
+                            uint32_t context, uint32_t node, int *found)
 {
-    return check_of(hash);
-}
+    const uint64_t hash = row_hash(context, node);
 
-size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits, uint64_t hash,
-                            int *found)
-{
-    return find_row(rows, bits, hash, check_of(hash), found);
+    return find_row(rows, place_of(context, hash, bits), check_of(hash), found);
 }
 #endif

@@ -82,19 +82,20 @@ unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span);
 void bbans_mixer_learn(bbans_mixer *m, unsigned byte);
 
 #ifndef BBANS_DECODER_ONLY
-/* The same in parts, for training: start_byte, encode_half, start_half with the
- * first half, encode_half. */
-void bbans_mixer_start_byte(bbans_mixer *m);
-void bbans_mixer_encode_half(bbans_mixer *m, unsigned half);
-void bbans_mixer_start_half(bbans_mixer *m, unsigned half);
+/* bbans_mixer_encode in parts, for training. */
+void bbans_mixer_start_first(bbans_mixer *m);
+void bbans_mixer_start_second(bbans_mixer *m, unsigned first);
+void bbans_mixer_end(bbans_mixer *m, unsigned second);
 
-/* Where a row is in a table of 2^bits, or may be put if the place is free; by
- * the hash of context i before its byte, and of 1 and its half before. */
-void bbans_mixer_find_contexts(bbans_mixer *m);
-uint64_t bbans_mixer_hash(const bbans_mixer *m, unsigned i, uint32_t node);
-uint16_t bbans_mixer_check(uint64_t hash);
-size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits, uint64_t hash,
-                            int *found);
+/* Instead of coding and learning: contexts go on, nothing else. */
+void bbans_mixer_pass(bbans_mixer *m, unsigned byte);
+
+/* Where the row of a context is in a table of 2^bits, or may be put if that
+ * place is free: `node` is 1 and the bits of the byte's first half, if it is
+ * known; and what its first slot is. */
+size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits,
+                            uint32_t context, uint32_t node, int *found);
+uint16_t bbans_mixer_check(uint32_t context, uint32_t node);
 #endif
 
 /* ---- Blocks --------------------------------------------------------------

@@ -32,13 +32,17 @@
 /* Gains for what they cost, in steps of 2^-7 octaves. */
 #define GRADES (40 << 7)
 
+#define SPREAD 0x9E3779B1u
+#define SPREAD_64 0x9E3779B97F4A7C15u
+
 #define BUCKETS BBANS_MIXER_TRAINING_BUCKETS
 
+/* A row, by the context's number and hash, and by 1 and the half before it. */
 typedef struct {
-    uint64_t hash;
+    uint32_t context;
     uint16_t n[NODES][2]; /* zeros and ones at node k + 1 */
     uint8_t input;        /* the context's number + 1; 0: a free place */
-    uint8_t kept;
+    uint8_t node, kept;
     int32_t gain; /* in 2^-7 bits */
 } counted;
 
@@ -177,17 +181,21 @@ static workshop *workshop_of(const bbans_mixer_training *t)
  */
 
 /* The place of a row, or where it would be; the table is never full. */
-static counted *find_counted(const bbans_mixer_training *t, uint64_t hash,
-                             unsigned input)
+static counted *row_of(const bbans_mixer_training *t, unsigned input,
+                       unsigned node)
 {
-    counted *rows = workshop_of(t)->row;
+    const workshop *w = workshop_of(t);
+    const uint32_t context = w->mixer.context[input];
     const size_t mask = ((size_t)1 << t->table_bits) - 1;
-    size_t at = (size_t)(hash >> (64 - t->table_bits));
+    size_t at =
+        (size_t)((context ^ node * (uint64_t)SPREAD) * SPREAD_64 >>
+                 (64 - t->table_bits));
 
-    while (rows[at].input != 0 &&
-           (rows[at].hash != hash || rows[at].input != input + 1))
+    while (w->row[at].input != 0 &&
+           (w->row[at].context != context || w->row[at].node != node ||
+            w->row[at].input != input + 1))
         at = (at + 1) & mask;
-    return rows + at;
+    return w->row + at;
 }
 
 static void add(counted *row, unsigned half, int up)
@@ -212,28 +220,22 @@ static void begin(workshop *w, const uint8_t *bytes)
     bbans_mixer_start(&w->mixer, &size, NULL, bytes, SIZE_MAX, w->memory);
 }
 
-static counted *row_of(const bbans_mixer_training *t, unsigned i, uint32_t node)
-{
-    return find_counted(t, bbans_mixer_hash(&workshop_of(t)->mixer, i, node),
-                        i);
-}
-
 static void count_byte(bbans_mixer_training *t, unsigned byte)
 {
     const size_t most = ((size_t)1 << t->table_bits) / 8 * 7;
     workshop *w = workshop_of(t);
     unsigned half, i;
 
-    bbans_mixer_find_contexts(&w->mixer);
     for (half = 0; half < HALVES; half++)
         for (i = 0; i < CONTEXTS; i++) {
-            const uint32_t node = half ? 16 | byte >> 4 : 1;
+            const unsigned node = half ? 16 | byte >> 4 : 1;
             counted *row = row_of(t, i, node);
 
             if (row->input == 0) {
                 if (t->rows == most)
                     continue;
-                row->hash = bbans_mixer_hash(&w->mixer, i, node);
+                row->context = w->mixer.context[i];
+                row->node = (uint8_t)node;
                 row->input = (uint8_t)(i + 1);
                 row->kept = 1;
                 t->rows++;
@@ -262,7 +264,7 @@ static void count_all(bbans_mixer_training *t)
         begin(w, bytes);
         for (i = 0; i < n; i++) {
             count_byte(t, bytes[i]);
-            bbans_mixer_learn(&w->mixer, bytes[i]);
+            bbans_mixer_pass(&w->mixer, bytes[i]);
         }
     }
 }
@@ -277,12 +279,11 @@ static void find_visits(bbans_mixer_training *t, const uint8_t *bytes, size_t n)
 
     begin(w, bytes);
     for (i = 0; i < n; i++) {
-        bbans_mixer_find_contexts(&w->mixer);
         for (half = 0; half < HALVES; half++)
             for (k = 0; k < CONTEXTS; k++)
                 *to++ = (uint32_t)(row_of(t, k, half ? 16 | bytes[i] >> 4 : 1) -
                                    w->row);
-        bbans_mixer_learn(&w->mixer, bytes[i]);
+        bbans_mixer_pass(&w->mixer, bytes[i]);
     }
 }
 
@@ -307,13 +308,10 @@ static void count_visits(workshop *w, const uint8_t *bytes, size_t n, int up)
 
 static unsigned bucket_of(uint32_t n)
 {
-    static const uint16_t above[BUCKETS - 1] = {0,  1,  2,  3,   4,   7,
-                                                12, 24, 60, 200, 1000};
-    unsigned bucket = 0;
+    static const uint8_t few[25] = {0, 1, 2, 3, 4, 5, 5, 5, 6, 6, 6, 6, 6,
+                                    7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
 
-    while (bucket < BUCKETS - 1 && n > above[bucket])
-        bucket++;
-    return bucket;
+    return n < 25 ? few[n] : n <= 60 ? 8 : n <= 200 ? 9 : n <= 1000 ? 10 : 11;
 }
 
 /* What counts like these are worth in this context. */
@@ -361,7 +359,7 @@ static void put_slots(const workshop *w, const counted *row, uint16_t *to)
 {
     unsigned k;
 
-    to[0] = bbans_mixer_check(row->hash);
+    to[0] = bbans_mixer_check(row->context, row->node);
     for (k = 1; k < BBANS_MIX_SLOTS; k++)
         to[k] = slot_of(w, row, k);
 }
@@ -384,8 +382,8 @@ static void make_local(workshop *w, size_t n)
         const counted *row = w->row + w->visit[i];
 
         if (is_known(row)) {
-            const size_t at =
-                bbans_mixer_find_row(w->local, bits, row->hash, &found);
+            const size_t at = bbans_mixer_find_row(
+                w->local, bits, row->context, row->node, &found);
 
             if (!found && w->local[at] == 0) {
                 put_slots(w, row, w->local + at);
@@ -625,12 +623,11 @@ static uint64_t learn_sample(bbans_mixer_training *t, size_t s,
     make_weights(w);
     bbans_mixer_start(&w->mixer, &size, &w->prior, bytes, SIZE_MAX, w->memory);
     for (i = 0; i < n; i++) {
-        bbans_mixer_start_byte(&w->mixer);
+        bbans_mixer_start_first(&w->mixer);
         learn_half(w, rates, bytes[i] >> 4);
-        bbans_mixer_encode_half(&w->mixer, bytes[i] >> 4);
-        bbans_mixer_start_half(&w->mixer, bytes[i] >> 4);
+        bbans_mixer_start_second(&w->mixer, bytes[i] >> 4);
         learn_half(w, rates, bytes[i] & 15);
-        bbans_mixer_encode_half(&w->mixer, bytes[i] & 15);
+        bbans_mixer_end(&w->mixer, bytes[i] & 15);
         bits += (uint64_t)bits_of_share(w->mixer.mix.left);
         bbans_mixer_learn(&w->mixer, bytes[i]);
     }
@@ -853,7 +850,8 @@ static size_t put_rows(const bbans_mixer_training *t, unsigned prior_bits,
 
             if (!is_known(row) || (unsigned)bbans_bit_length(gain) != low)
                 continue;
-            at = bbans_mixer_find_row(rows, prior_bits, row->hash, &found);
+            at = bbans_mixer_find_row(rows, prior_bits, row->context, row->node,
+                                      &found);
             if (!found && rows[at] == 0) {
                 put_slots(w, row, rows + at);
                 put++;
