@@ -38,6 +38,7 @@ _HOMES = {
         "WrongModelError",
     ),
     "bbans.frozen.alphabet": ("Alphabet",),
+    "bbans.frozen.context_mixer": ("FrozenContextMixer",),
     "bbans.frozen.deep_ssm": ("FrozenDeepSSM",),
     "bbans.frozen.model_file": ("default_model", "load_model"),
     "bbans.frozen.network": ("FrozenNetwork",),

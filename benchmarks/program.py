@@ -1,4 +1,4 @@
-"""A text from the command line: bbans with two models, gzip and bzip2, in one run.
+"""A text from the command line: bbans without and with a model, gzip and bzip2.
 
 War and Peace, trained on its first 48 kB, from war_and_peace of --data; without, the
 help of pydoc, which differs between versions of Python, trained on its first 48 kB.
@@ -59,7 +59,7 @@ def main() -> None:
                           timer=children)  # fmt: skip
         rows.add(f"training on {training.name}", time, "s")
         coders = {
-            "bbans, default model": (
+            "bbans, no model": (
                 [*bbans, "compress", "-q"],
                 [*bbans, "decompress", "-q"],
             ),

@@ -10,7 +10,7 @@ texts and DNA, by themselves, with what frames them left out where a format can 
 without; and inputs that nothing makes smaller. All that is coded is decoded and
 compared. Speeds are those of one core, to which the process is bound where the system
 can: process time, medians, in MB (10^6) of the plain data a second. --quick takes few
-files, none of more than 200 kB.
+files, none of more than 200 kB, and binds nothing.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from clock import seconds
 from report import Report, parser, use_isa
 
 import bbans
-from bbans.formats import ByteCoder
+from bbans.formats import ByteCoder, MixingCoder
 
 DEFAULT, FAST = 5, 1
 LEVELS = DEFAULT, 3, 7, 9
 MIB = 1 << 20
-QUICK_BYTES, QUICK_FILES = 200_000, 3
+QUICK_BYTES, QUICK_FILES = 200_000, 2
 SPEED_BYTES = 2_000_000  # of the largest file whose coding is timed again and again
 TEXTS, LOGS, DNA, BINARIES = "texts", "logs", "DNA", "binaries"
 FILES = {
@@ -93,7 +93,8 @@ class Coded(NamedTuple):
 
 def main() -> None:
     with Report(parser(__doc__).parse_args()) as rows:
-        pin(rows)
+        if not rows.quick:
+            pin(rows)
         others = peers(rows)
         groups = inputs(rows)
         whole_files(rows, groups, others)
@@ -123,7 +124,7 @@ def ours(level: int) -> Codec:
 
 def bare() -> Codec:
     """A block of the default coder: its method, which is a byte, and its data."""
-    coder = ByteCoder(level=DEFAULT)
+    coder = MixingCoder(DEFAULT)
 
     def encode(data: bytes) -> bytes:
         method, block = coder.shortest(np.frombuffer(data, np.uint8))
@@ -364,7 +365,8 @@ def speeds(
         key=lambda pair: len(pair[1]),
     )
     best = use_isa()
-    isas = [isa for isa in (best, "avx2", "portable") if isa and use_isa(isa)]
+    others_too = () if rows.quick else ("avx2", "portable")
+    isas = [isa for isa in (best, *others_too) if isa and use_isa(isa)]
     for isa in dict.fromkeys(isas):
         use_isa(isa)
         is_best = isa == best and not rows.quick
@@ -423,10 +425,11 @@ def fast(rows: Report, files: dict[str, bytes]) -> None:
 def short(rows: Report) -> None:
     """Mean bytes of short pieces, each by itself."""
     codecs = {"container": ours(DEFAULT), "block": bare()} | bare_peers(rows)
+    count = QUICK_COUNT if rows.quick else COUNT
     for kind, patterns in SOURCES.items():
         records = recordings(rows, kind, patterns)
         for size in PIECES:
-            cut = pieces(records, size, QUICK_COUNT if rows.quick else COUNT)
+            cut = pieces(records, size, count)
             what = f"{kind}, {size} bytes"
             rows.add(f"{what}, measured", len(cut), "pieces")
             for name, codec in codecs.items():
@@ -435,7 +438,7 @@ def short(rows: Report) -> None:
 
 
 def recordings(rows: Report, kind: str, patterns: Iterable[str]) -> list[bytes]:
-    """Samples, texts and bases, without the headers of their files."""
+    """Samples, texts or bases, without the headers of their files."""
     paths = [path for pattern in patterns for path in rows.files(pattern, pattern)]
     if paths:
         return [content(path) for path in paths]
@@ -470,15 +473,16 @@ def any_input(rows: Report, files: dict[str, bytes]) -> None:
     """How much longer than 1.02 times itself an input gets."""
     rng = np.random.default_rng(0)
     text = next(iter(files.values()))
+    many = MIB >> 4 if rows.quick else MIB
     samples = {
         "nothing": b"",
         "one byte": b"\x00",
         "0xff, 1000 times": b"\xff" * 1000,
-        "zeros, 1 MiB": bytes(MIB),
+        f"zeros, {many} bytes": bytes(many),
         "a text by deflate": zlib.compress(text, 9),
         "a text by xz": lzma.compress(text),
         "a text by bbans": bbans.compress(text),
-        **{f"random, {n} bytes": rng.bytes(n) for n in (2, 10, 100, 1000, MIB)},
+        **{f"random, {n} bytes": rng.bytes(n) for n in (2, 10, 100, 1000, many)},
     }
     whole, block = ours(DEFAULT), bare()
     for name, data in samples.items():

@@ -208,7 +208,7 @@ BBANS_API bbans_status bbans_model_name(bbans_model *model);
  *   plain    [cap] out: the plain file, with the workspace of unpacking behind
  *            it, which may then be used otherwise
  *   n_plain  out: bytes of the plain file; after ERR_CAPACITY, what `cap` must
- *            be: below 2^11 bytes for each packed one, and 2^19 more
+ *            be: below 2^11 bytes for each packed one, and 2^23 more
  * Time is bounded as well: by some 2^12 steps for each packed byte.
  * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT,SIZE,CAPACITY}, and
  * ERR_STATE for a file that is plain; then `plain` has been written to. */
@@ -846,8 +846,8 @@ enum {
 
 #ifndef BBANS_DECODER_ONLY
 /* Bytes of workspace to compress a block of n bytes; 0 if there is no such
- * level, or n is over the limit.  For long blocks some 2, 9, 33, 65, 40, 73 and
- * 137 MiB at levels 3 to 9, and less for short ones. */
+ * level, or n is over the limit.  For long blocks some 3, 9, 33, 65, 40, 72 and
+ * 136 MiB at levels 3 to 9, and less for short ones. */
 BBANS_API size_t bbans_mixing_encoder_bytes(size_t n, int level);
 
 /* Room in which any block of n bytes can be compressed, some of it scratch; 0

@@ -989,6 +989,29 @@ def contexts_of(model):
     return numbers + shorts + bytes(b - 1 for b in back_off)
 
 
+def numbers_in(nested):
+    """Those of lists of lists, in C order."""
+    if not isinstance(nested, list):
+        return [nested]
+    return [number for part in nested for number in numbers_in(part)]
+
+
+def mixer_file(model, kind="bytes"):
+    """The file of a ContextMixer."""
+    prior, ends = model.prior, model.end_byte is not None
+    rows, behind = b"", 0
+    for place, row in sorted(prior.rows.items()):
+        seen = [k for k in range(1, 16) if row[k] != NEW_ROW[k]]
+        listed = [row[0], sum(2**k for k in seen), *[row[k] for k in seen]]
+        rows += uvarint(place - behind) + words(listed, 2)
+        behind = place + 1
+    codes = [8, 1, KINDS.index(kind), prior.row_bits, 0, 0, ends]
+    sizes = [model.row_bits, model.match_bits, model.history_bits, model.rate]
+    sizes += [model.end_byte or 0, len(prior.rows), len(rows)]
+    learned = words(numbers_in([prior.weights, prior.matches]), 2)
+    return with_crc(b"\x89bbm" + bytes([3, *codes]) + words(sizes) + learned + rows)
+
+
 # Containers: docs/format.md, Container
 
 ELEMENT_BYTES = {0: 1, 1: 1, 2: 4, 24: 1, 25: 8, 26: 8}
@@ -2865,9 +2888,9 @@ def within_16_bits(w):
     return within(w, -(2**15), 2**15 - 1)
 
 
-def row_place(rows, bits, t):
+def row_place(rows, bits, u, t):
     """Where a context's row is or will be; and whether it is known."""
-    first = t >> 64 - bits
+    first = (u >> 39 - bits << 7) + (t >> 57) if bits >= 7 else (t >> 57) % 2**bits
     second, check = first ^ 1, check_of(t)
     for place in first, second:
         if place in rows and rows[place][0] == check:
@@ -3008,12 +3031,12 @@ class Mixer:
             for i, v in enumerate(numbers[: 7 if few else 14])
         ]
 
-    def take_row(self, t):
+    def take_row(self, u, t):
         """Where it will be, whether it is known, and its slots."""
-        place, known = row_place(self.rows, self.row_bits, t)
+        place, known = row_place(self.rows, self.row_bits, u, t)
         if known:
             return place, known, [*self.rows[place]]
-        source, known = row_place(self.prior.rows, self.prior.row_bits, t)
+        source, known = row_place(self.prior.rows, self.prior.row_bits, u, t)
         return place, known, [*(self.prior.rows[source] if known else NEW_ROW)]
 
     def code(self, choose):
@@ -3027,7 +3050,7 @@ class Mixer:
     def code_half(self, contexts, before, span, choose):
         node = int("1" + before, 2)
         hashes = [(u ^ node * NODE_HASH) * BYTE_HASH % 2**64 for u in contexts]
-        taken = [self.take_row(t) for t in hashes]
+        taken = [self.take_row(u, t) for u, t in zip(contexts, hashes, strict=True)]
         known = sum(is_known for _, is_known, _ in taken[1:5])
         rows = [row for *_, row in taken]
         states = [m.begin(self.data, before) for m in self.matches]
@@ -5373,6 +5396,8 @@ class PackedContext:
 
 def unpack_model(packed):
     """The plain file, of a packed one whose checksum is right."""
+    if packed[5] == 8:
+        return unpack_mixer(packed)
     K, M = (int.from_bytes(packed[at : at + 4], "little") for at in (12, 16))
     r, listed, ends = packed[8], packed[9], packed[11]
     two, bits = packed[5] == 2, PackedBits(packed[36 if packed[5] == 2 else 28 : -4])
@@ -5558,3 +5583,70 @@ def children_of(bits, s, M, strangers):
         for x in bits.gaps(bits.number("foreign"), M):
             found[x] = PackedContext(x, s, None, 0)
     s.children = [found[x] for x in sorted(found)]
+
+
+class Plane:
+    """Bytes that are taken one after the other."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n=1):
+        self.at += n
+        if self.at > len(self.data):
+            raise Damage
+        return self.data[self.at - n : self.at]
+
+    def number(self):
+        """The bytes of a uvarint, as they are."""
+        number = self.take()
+        while number[-1] > 127:
+            number += self.take()
+        return number
+
+
+SEEN_OF = [*range(13), 20, 60, 200]  # about how often slots of a class were seen
+
+
+def unpack_mixer(packed):
+    """The plain file."""
+    data, planes = packed[40:-4], []
+    while data:
+        n, data = uvarint_of(data)
+        planes.append(Plane(decode_bytes_block(data[:n])))
+        data = data[n:]
+    (high, low, match, gaps, check_high, check_low), planes = planes[:6], planes[6:]
+    classes, roots, others = planes[:16], planes[16], planes[17:]
+    rest = bytes(v for pair in zip(low.data, high.data, strict=True) for v in pair)
+    rest += match.data
+    rows = int.from_bytes(packed[32:36], "little")
+    for _ in range(rows):
+        rest += gaps.number() + check_low.take() + check_high.take()
+        slots = unpacked_row(classes, roots, others)
+        rest += words(
+            [sum(2**k for k in slots), *dict(sorted(slots.items())).values()], 2
+        )
+    if any(plane.at < len(plane.data) for plane in (gaps, *planes)):
+        raise Damage
+    return with_crc(packed[:10] + b"\0" + packed[11:40] + rest)
+
+
+def unpacked_row(classes, roots, others):
+    """The slots that were seen, by their nodes."""
+    slots, left = {}, {1: roots}
+    while left:
+        node = max(left)
+        kind = left.pop(node).take()[0]
+        if kind == 0:
+            continue
+        c = kind - 1
+        high, bits = others[c].take(2)
+        slots[node] = high << 8 | bits << 4 | c
+        p = slots[node] >> 4
+        for bit, share in ((0, 4095 - p), (1, p)) if node < 8 else ():
+            seen = (SEEN_OF[c] * share + 2**11) >> 12
+            expected = (
+                seen if seen < 13 else 13 if seen < 32 else 14 if seen < 128 else 15
+            )
+            left[2 * node + bit] = classes[expected]
+    return slots

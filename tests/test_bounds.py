@@ -407,13 +407,14 @@ def test_info_on_containers():
     assert (facts["coder"], facts["parts"], facts["bytes"]) == ("-", 1, len(data))
     assert facts["rate"] == f"{8 * len(data) / 600:.4f} bits/element"
     codec = CodecCoder("same", Same(), b"12345678")
-    data = bbans.compress("abc" * 400, block_size=500)
+    data = bbans.compress("abc" * 400, ByteCoder(), block_size=500)
+    data += bbans.compress("abc" * 50)
     data += bbans.compress("abc", LETTERS) + bbans.compress("ab", codec)
     facts = facts_of(data)
     assert facts["kind"] == "bbans container of text"
-    assert facts["shape"] == "1205"
-    assert facts["parts"] == 3
-    assert facts["blocks"] == "3 bytes, 1 model, 1 codec"
+    assert facts["shape"] == "1355"
+    assert facts["parts"] == 4
+    assert facts["blocks"] == "3 bytes, 1 mixing, 1 model, 1 codec"
     names = f"model {LETTERS.fingerprint.hex()}", "codec 'same' 3132333435363738"
     assert facts["coder"] == ", ".join(names)
     assert facts_of(bbans.compress(b""))["rate"] == "-"

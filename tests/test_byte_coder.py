@@ -221,9 +221,10 @@ def test_text(text):
 def test_the_level_decides_the_order():
     data = sample("walk", 20_000)
     orders = [packed_of(data, order) for order in (0, 1)]
-    found = [compress(data, level=level) for level in range(1, 10)]
+    found = [compress(data, ByteCoder(level=level)) for level in range(1, 10)]
     assert found == [orders[0]] * 3 + [orders[1]] * 6
-    assert compress(data) == orders[1]
+    assert [compress(data, level=level) for level in (1, 2)] == found[:2]
+    assert compress(data, ByteCoder()) == orders[1]
     assert len(orders[1]) < len(orders[0])
 
 

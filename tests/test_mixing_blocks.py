@@ -4,8 +4,10 @@ nothing else does harm.
 docs/format.md, Mixing.  Memory is guarded on both sides (tests/blocks.py).
 """
 
+import json
 import random
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,6 +159,28 @@ def test_what_is_refused_in_plain_python_too(level):
                 reference.decode_mixing_block(wrong)
         else:
             assert reference.decode_mixing_block(wrong) == found
+
+
+VECTORS = json.loads((Path(__file__).parent / "vectors/mixing_v1.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "case", VECTORS["cases"], ids=lambda c: f"{c['name']} {c['inputs']}"
+)
+def test_stored_vectors(case, isa):
+    block, data = bytes.fromhex(case["block"]), bytes.fromhex(case["data"])
+    assert parameters(block) == tuple(
+        case[key] for key in ("inputs", "row_bits", "match_bits", "line")
+    )
+    for level in case["levels"]:
+        assert encode_mixing(data, level, case["line"]) == block
+    assert decode_mixing(block, len(data)) == data
+    assert reference.decode_mixing_block(block) == data
+
+
+def test_the_vectors_are_whole():
+    assert VECTORS["format"] == 1
+    assert len(VECTORS["cases"]) == 42
 
 
 # ---- what comes back

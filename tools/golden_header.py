@@ -15,6 +15,7 @@ from pathlib import Path
 
 VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
 FILES = ["hmm_v1.json", "stream_v1.json"]
+MIXERS = "context_mixer_v1.json"
 NOISES = ["gaussian", "logistic", "laplace"]  # bbans_family
 KEYS = ["encode", "encode_predictive"]
 LINEAR = ["move", "first", "step", "emit", "noise", "ahead", "ahead_noise"]
@@ -37,6 +38,10 @@ def array(ctype: str, name: str, values: list[int]) -> str:
 
 def flat(rows: list[list[int]]) -> list[int]:
     return [value for row in rows for value in row]
+
+
+def cases_of(file: str) -> list[dict]:
+    return json.loads((VECTORS / file).read_text())["cases"]
 
 
 def numbers_of(xs: list) -> list[int]:
@@ -125,9 +130,8 @@ def lgssms() -> list[str]:
 
 def files() -> list[str]:
     """Model files, and a sequence under each."""
-    content = json.loads((VECTORS / "model_v3.json").read_text())
     parts, cases = [], []
-    for i, case in enumerate(content["cases"]):
+    for i, case in enumerate(cases_of("model_v3.json") + cases_of(MIXERS)):
         name, xs = f"golden_model_file_{i}", case["xs"]
         parts.append(array("int64_t", name + "_x", numbers_of(xs)))
         file = bytes_of(name, case["file"], parts)
@@ -202,8 +206,7 @@ def particles() -> list[str]:
 def records(tiny: bool) -> list[str]:
     """Model files, records and their messages, and messages that are refused."""
     parts, cases = [], []
-    content = json.loads((VECTORS / "records_v1.json").read_text())
-    for i, case in enumerate(content["cases"]):
+    for i, case in enumerate(cases_of("records_v1.json") + cases_of(MIXERS)):
         if tiny and not has_tiny_records(bytes.fromhex(case["file"])):
             continue
         name = f"golden_record_case_{i}"
@@ -219,7 +222,20 @@ def records(tiny: bool) -> list[str]:
             )
         sizes = f"{len(pairs) // 2}, {len(case['refused'])}"
         cases.append(f"{{{file}, {name}_records, {name}_refused, {sizes}}}")
-    return [*parts, struct_array("record_case", cases)]
+    parts.append(struct_array("record_case", cases))
+    return parts if tiny else parts + blocks()
+
+
+def blocks() -> list[str]:
+    """Blocks of bytes under mixed contexts, the bytes, and the levels of either."""
+    parts, cases = [], []
+    for i, case in enumerate(cases_of("mixing_v1.json")):
+        name = f"golden_block_{i}"
+        block = bytes_of(name, case["block"], parts)
+        data = bytes_of(name + "_data", case["data"], parts)
+        levels = case["levels"] or [1, 0]  # none
+        cases.append(f"{{{block}, {data}, {case['line']}, {levels[0]}, {levels[-1]}}}")
+    return [*parts, struct_array("block", cases)]
 
 
 def particle_entry(name: str, case: dict, model: int, parts: list[str]) -> str:

@@ -30,8 +30,8 @@ class MixingCoder(Coder):
     Parameters
     ----------
     level : int
-        From 3, fast, to 9, small. A thread that codes a long block takes 2, 9, 33, 65,
-        41, 73 or 137 MiB beside it, and as much to decode it.
+        From 3, fast, to 9, small. A thread that codes a long block takes 3, 9, 33, 65,
+        40, 72 or 136 MiB beside it, and as much to decode it.
     line : int, optional
         The bytes of a line, where all lines have as many, as records of a fixed size
         or rows of pixels have; 0: lines end with a line feed, or there are none. By
@@ -46,7 +46,7 @@ class MixingCoder(Coder):
     --------
     >>> from bbans import compress
     >>> len(compress(b"tick tock " * 100, MixingCoder()))
-    43
+    44
     """
 
     method = MIXING

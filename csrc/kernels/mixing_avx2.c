@@ -116,6 +116,7 @@ INLINED static inline void mix(const bbans_mix *m, unsigned inputs,
         const __m256i slot = load(m->from[i]);
 
         store(m->tree->slot[i], slot);
+        m->tree->slot[i][0] = m->check[i];
         sum[i / 8] =
             _mm256_add_epi16(sum[i / 8], term(m, i, base[i], logits(slot)));
     }
@@ -204,7 +205,6 @@ INLINED static inline void learn_slots(const bbans_mix *m, unsigned contexts,
         store(m->row[i],
               _mm256_add_epi16(
                   v, _mm256_add_epi16(_mm256_slli_epi16(step, 4), class)));
-        m->row[i][0] = m->check[i];
     }
 }
 
@@ -230,6 +230,7 @@ INLINED static inline unsigned decisions(bbans_mix *m, unsigned inputs,
 {
     uint32_t start = m->start, left = m->left, ones;
     int16_t mixed[BBANS_MIX_SLOTS];
+    uint64_t errors = 0;
     unsigned d, node = 1;
 
     mix(m, inputs, matches, mixed);
@@ -245,13 +246,15 @@ INLINED static inline unsigned decisions(bbans_mix *m, unsigned inputs,
         zeros = bbans_zeros_of(left, (uint32_t)1 << (m->below + below), ones);
         bit = decode ? given - start >= zeros : given >> below & 1;
         bbans_take_half(&start, &left, zeros, bit);
-        m->tree->error[d] = (int16_t)bbans_mix_error(bit, ones, m->rate);
+        errors |= (uint64_t)(uint16_t)bbans_mix_error(bit, ones, m->rate)
+                  << 16 * d;
         node = 2 * node + bit;
         if (decode)
             ones = next[0] ^ ((next[0] ^ next[1]) & (0u - bit));
         else if (below > 0)
             ones = bbans_mass_of_one(mixed[node]);
     }
+    memcpy(m->tree->error, &errors, sizeof errors);
     m->start = start;
     m->left = left;
     return node - BBANS_MIX_NONE;

@@ -132,65 +132,124 @@ static uint16_t check_of(uint64_t hash)
     return (uint16_t)(check + (check == 0));
 }
 
-static size_t place_of(uint32_t context, uint64_t hash, unsigned bits)
+static uint32_t place_of(uint32_t context, uint64_t hash, unsigned bits)
 {
     const uint32_t in_page = ((uint32_t)1 << PAGE_BITS) - 1;
     const uint32_t place =
         (context >> (32 - bits) & ~in_page) | (uint32_t)(hash >> PLACE_SHIFT);
 
-    return (size_t)BBANS_MIX_SLOTS * (place & (((uint32_t)1 << bits) - 1));
+    return place & (((uint32_t)1 << bits) - 1);
 }
 
-/* The row of a context that has this hash, or of two neighbours the one that
- * was seen less, if neither is it: an empty one was not seen at all. */
-static inline size_t find_row(const uint16_t *rows, size_t place,
-                              uint16_t check, int *found)
+/* The row of a context that has this check, or of two neighbours the one that
+ * was seen less, if neither has it: an empty one was not seen at all.  Without
+ * a branch: none could be foretold. */
+static inline uint32_t find_row(const uint16_t *rows, uint32_t place,
+                                unsigned check, unsigned *found)
 {
-    const size_t other = place ^ BBANS_MIX_SLOTS;
-    const uint16_t *a = rows + place, *b = rows + other;
-    const int here = a[0] == check, there = b[0] == check;
-    const int less = bbans_mix_seen(b[1]) < bbans_mix_seen(a[1]);
+    const uint16_t *a = rows + (size_t)BBANS_MIX_SLOTS * place;
+    const uint16_t *b = rows + (size_t)BBANS_MIX_SLOTS * (place ^ 1);
+    const unsigned here = a[0] == check, there = b[0] == check;
+    const unsigned less = bbans_mix_seen(b[1]) < bbans_mix_seen(a[1]);
 
     *found = here | there;
-    return !here && (there || less) ? other : place;
+    return place ^ ((here ^ 1) & (there | less));
 }
 
 /* Brings the rows of a half near: `node` is 1 and the bits before it. */
-static void prepare_half(bbans_mixer *m, uint32_t node)
+static inline void prepare_rows(bbans_mixer *m, unsigned contexts,
+                                uint32_t node)
 {
-    const unsigned contexts = m->size.inputs - m->mix.matches;
-    uint64_t *hash = m->hash[node > 1];
+    const unsigned half = node > 1, bits = m->size.row_bits;
     unsigned i;
 
     for (i = 0; i < contexts; i++) {
-        hash[i] = row_hash(m->context[i], node);
-        bbans_prefetch(
-            m->row + place_of(m->context[i], hash[i], m->size.row_bits), 0, 1);
+        const uint64_t hash = row_hash(m->context[i], node);
+        const uint32_t place = place_of(m->context[i], hash, bits);
+
+        m->hash[half][i] = hash;
+        m->place_of_row[half][i] = place;
+        bbans_prefetch(m->row + (size_t)BBANS_MIX_SLOTS * place, 0, 1);
     }
 }
 
-/* It is known if it was seen, here or before.  No row is written here. */
-static inline int take_row(bbans_mixer *m, unsigned i, unsigned half)
+/* A bit for each context, set if it was seen.  No row is written here. */
+static inline unsigned find_rows(bbans_mixer *m, unsigned contexts,
+                                 unsigned half)
 {
-    const uint32_t context = m->context[i];
-    const uint64_t h = m->hash[half][i];
-    const uint16_t check = check_of(h);
     bbans_mix *x = &m->mix;
-    int found;
+    unsigned known = 0, i;
 
-    x->row[i] =
-        m->row +
-        find_row(m->row, place_of(context, h, m->size.row_bits), check, &found);
-    x->check[i] = check;
-    x->from[i] = found ? x->row[i] : fresh;
-    if (!found && m->prior != NULL) {
-        const bbans_mixing_prior *prior = m->prior;
-        const size_t at = find_row(
-            prior->row, place_of(context, h, prior->row_bits), check, &found);
+    for (i = 0; i < contexts; i++) {
+        const uint16_t check = check_of(m->hash[half][i]);
+        unsigned found;
+        const uint32_t place =
+            find_row(m->row, m->place_of_row[half][i], check, &found);
 
-        x->from[i] = found ? prior->row + at : fresh;
+        x->row[i] = m->row + (size_t)BBANS_MIX_SLOTS * place;
+        x->from[i] = found ? x->row[i] : fresh;
+        x->check[i] = check;
+        known |= found << i;
     }
-    return found;
+    return known;
+}
+
+/* The rows of a prior where there are no others. */
+static unsigned find_prior(bbans_mixer *m, unsigned contexts, unsigned half,
+                           unsigned known)
+{
+    const bbans_mixing_prior *prior = m->prior;
+    unsigned i, found;
+
+    for (i = 0; i < contexts; i++) {
+        if ((known >> i & 1) == 0) {
+            const uint32_t place = find_row(
+                prior->row,
+                place_of(m->context[i], m->hash[half][i], prior->row_bits),
+                m->mix.check[i], &found);
+
+            if (found)
+                m->mix.from[i] = prior->row + (size_t)BBANS_MIX_SLOTS * place;
+            known |= found << i;
+        }
+    }
+    return known;
+}
+
+/* A prior may be large, and far away. */
+static void prepare_prior(const bbans_mixer *m, unsigned half)
+{
+    const bbans_mixing_prior *prior = m->prior;
+    unsigned i;
+
+    for (i = 0; i < BBANS_MIXING_MANY - BBANS_MIX_MATCHES; i++)
+        bbans_prefetch(prior->row +
+                           (size_t)BBANS_MIX_SLOTS * place_of(m->context[i],
+                                                              m->hash[half][i],
+                                                              prior->row_bits),
+                       0, 1);
+}
+
+/* Loops of a length that compilers know. */
+static void prepare_half(bbans_mixer *m, uint32_t node)
+{
+    if (m->size.inputs == BBANS_MIXING_FEW)
+        prepare_rows(m, BBANS_MIXING_FEW - 1, node);
+    else
+        prepare_rows(m, BBANS_MIXING_MANY - BBANS_MIX_MATCHES, node);
+    if (m->prior != NULL)
+        prepare_prior(m, node > 1);
+}
+
+static unsigned find_half(bbans_mixer *m, unsigned half)
+{
+    const unsigned contexts = m->size.inputs - m->mix.matches;
+    const unsigned known =
+        m->size.inputs == BBANS_MIXING_FEW
+            ? find_rows(m, BBANS_MIXING_FEW - 1, half)
+            : find_rows(m, BBANS_MIXING_MANY - BBANS_MIX_MATCHES, half);
+
+    return m->prior == NULL ? known : find_prior(m, contexts, half, known);
 }
 
 void bbans_mixer_start(bbans_mixer *m, const bbans_mixer_size *size,
@@ -253,15 +312,13 @@ static unsigned start_match(bbans_mixer *m, unsigned i, uint32_t node)
 /* Under the first half of the byte: `node` is 1 and its bits. */
 static void start_half(bbans_mixer *m, uint32_t node)
 {
-    const unsigned contexts = m->size.inputs - m->mix.matches, half = node > 1;
-    unsigned i, known = 0, states = 0;
+    const unsigned half = node > 1, found = find_half(m, half);
+    /* Of contexts 1 to 4: orders 2, 3, 4 and 6. */
+    const unsigned known = (found >> 1 & 1) + (found >> 2 & 1) +
+                           (found >> 3 & 1) + (found >> 4 & 1);
+    unsigned i, states = 0;
     bbans_mix *x = &m->mix;
 
-    for (i = 0; i < contexts; i++) {
-        const int found = take_row(m, i, half);
-
-        known += i >= 1 && i <= 4 && found;
-    }
     for (i = 0; i < x->matches; i++)
         states += start_match(m, i, node) << 2 * i;
     x->below = half ? 0 : 4;
@@ -358,25 +415,55 @@ static uint32_t agreeing(const bbans_mixer *m, size_t place)
     return n;
 }
 
-/* Where what follows the last bytes is kept, NULL if they are too few. */
-static uint32_t *match_place(const bbans_mixer *m, unsigned i)
+/* A place in the low bits, and a check above, so that bytes far away are looked
+ * at only if they are likely to agree. */
+#define MATCH_BITS 24
+
+/* Of the last bytes, if they are enough. */
+static uint64_t match_hash(const bbans_mixer *m, unsigned i)
 {
     const unsigned least = match_least[i];
     uint64_t h = last_bytes(m, least < 8 ? least : 0);
     unsigned k;
 
     if (m->n < least)
-        return NULL;
+        return 0;
     for (k = least < 8 ? least : 0; k < least; k++)
         h = h * WORD_HASH + m->bytes[(m->n - 1 - k) & m->mask] + 1;
+    return h * HASH;
+}
+
+static uint32_t *match_place(const bbans_mixer *m, unsigned i, uint64_t hash)
+{
     return m->place + ((size_t)i << m->size.match_bits) +
-           (h * HASH >> (64 - m->size.match_bits));
+           (hash >> (64 - m->size.match_bits));
+}
+
+/* The place kept, if it is likely that the same bytes are before it. */
+static void find_match(const bbans_mixer *m, bbans_mixing_match *match,
+                       uint32_t kept, uint32_t entry, unsigned least)
+{
+    const uint32_t places = ((uint32_t)1 << MATCH_BITS) - 1;
+    const size_t back = ((uint32_t)m->n - kept) & places;
+    uint32_t n;
+
+    if ((kept ^ entry) >> MATCH_BITS != 0 || (kept & places) == 0 || back == 0)
+        return;
+    n = agreeing(m, m->n - back);
+    if (n >= least) {
+        match->at = m->n - back;
+        match->length = n;
+    }
 }
 
 static void learn_match(bbans_mixer *m, unsigned i, unsigned byte,
-                        uint32_t *place)
+                        uint64_t hash)
 {
+    const uint32_t check = (uint32_t)hash >> MATCH_BITS;
+    const uint32_t places = ((uint32_t)1 << MATCH_BITS) - 1;
+    const uint32_t entry = check << MATCH_BITS | ((uint32_t)m->n & places);
     bbans_mixing_match *match = m->match + i;
+    uint32_t *place = match_place(m, i, hash);
 
     if (match->length > 0 && m->bytes[match->at & m->mask] != byte)
         match->length = 0;
@@ -384,17 +471,11 @@ static void learn_match(bbans_mixer *m, unsigned i, unsigned byte,
         match->at++;
         match->length += match->length < MATCH_MAX;
     }
-    if (place == NULL)
+    if (m->n < match_least[i])
         return;
-    if (match->length == 0 && *place > 0) {
-        const uint32_t n = agreeing(m, *place - 1);
-
-        if (n >= match_least[i]) {
-            match->at = *place - 1;
-            match->length = n;
-        }
-    }
-    *place = (uint32_t)m->n + 1;
+    if (match->length == 0)
+        find_match(m, match, *place, entry, match_least[i]);
+    *place = entry;
 }
 
 static void learn_contexts(bbans_mixer *m, unsigned byte)
@@ -409,19 +490,18 @@ static void learn_contexts(bbans_mixer *m, unsigned byte)
 /* What is needed next is sought first, and comes while the half is learned. */
 void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
 {
-    uint32_t *place[BBANS_MIX_MATCHES];
+    uint64_t hash[BBANS_MIX_MATCHES];
     unsigned i;
 
     learn_contexts(m, byte);
     prepare_half(m, 1);
     for (i = 0; i < m->mix.matches; i++) {
-        place[i] = match_place(m, i);
-        if (place[i] != NULL)
-            bbans_prefetch(place[i], 0, 1);
+        hash[i] = match_hash(m, i);
+        bbans_prefetch(match_place(m, i, hash[i]), 0, 1);
     }
     BBANS_MIXING->learn(&m->mix, byte & 15);
     for (i = 0; i < m->mix.matches; i++)
-        learn_match(m, i, byte, place[i]);
+        learn_match(m, i, byte, hash[i]);
 }
 
 /* ---- In parts --------------------------------------------------------------
@@ -457,10 +537,11 @@ uint16_t bbans_mixer_check(uint32_t context, uint32_t node)
 }
 
 size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits,
-                            uint32_t context, uint32_t node, int *found)
+                            uint32_t context, uint32_t node, unsigned *found)
 {
     const uint64_t hash = row_hash(context, node);
 
-    return find_row(rows, place_of(context, hash, bits), check_of(hash), found);
+    return (size_t)BBANS_MIX_SLOTS *
+           find_row(rows, place_of(context, hash, bits), check_of(hash), found);
 }
 #endif

@@ -58,14 +58,15 @@ typedef struct {
     uint32_t word, word_before;
     size_t line, above; /* where this line and the one before begin */
     uint32_t context[BBANS_MIX_MAX];
-    uint64_t hash[2][BBANS_MIX_MAX]; /* of rows: of the halves */
+    uint64_t hash[2][BBANS_MIX_MAX]; /* of the rows of either half        */
+    uint32_t place_of_row[2][BBANS_MIX_MAX];   /* where they may be: or ^ 1 */
     uint32_t expected_byte[BBANS_MIX_MATCHES]; /* 2^8 + it, or 0: none */
     unsigned state[BBANS_MIX_MATCHES]; /* 0 to 3, by the length; 0: none */
     bbans_mixing_match match[BBANS_MIX_MATCHES];
     uint16_t expected[BBANS_MIX_MATCHES][BBANS_MIXING_LENGTHS];
     uint16_t *row;   /* [2^row_bits][BBANS_MIX_SLOTS] */
     int16_t *weight; /* [BBANS_MIXING_SETS][inputs] */
-    uint32_t *place; /* [matches][2^match_bits]: a place + 1, or 0 */
+    uint32_t *place; /* [matches][2^match_bits]: a check and a place, or 0 */
 } bbans_mixer;
 
 size_t bbans_mixer_bytes(const bbans_mixer_size *size);
@@ -94,7 +95,7 @@ void bbans_mixer_pass(bbans_mixer *m, unsigned byte);
  * place is free: `node` is 1 and the bits of the byte's first half, if it is
  * known; and what its first slot is. */
 size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits,
-                            uint32_t context, uint32_t node, int *found);
+                            uint32_t context, uint32_t node, unsigned *found);
 uint16_t bbans_mixer_check(uint32_t context, uint32_t node);
 #endif
 

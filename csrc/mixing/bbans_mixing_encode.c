@@ -152,7 +152,8 @@ static uint64_t cost_of(const uint8_t *data, size_t n, int level, uint32_t line,
 }
 
 /* A length of lines by which a part of the block takes fewer bytes, or 0.  The
- * workspace is large enough: of a mixer the weights alone take 4 PLACES_MAX. */
+ * workspace is large enough for the places: its rows take 64 bytes for each of
+ * n, or 2 MiB. */
 static uint32_t find_line(const uint8_t *data, size_t n, int level, void *work)
 {
     const size_t tried = n / 2 < TRIED_MAX ? n / 2 : TRIED_MAX;

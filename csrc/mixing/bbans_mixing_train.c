@@ -12,7 +12,7 @@
 #define VISITS (HALVES * CONTEXTS) /* of rows, a byte */
 
 #define MATCH_BITS 10
-#define MATCH_SHARE 6        /* 2^-6 of the way to what was right */
+#define MATCH_SHARE 6 /* 2^-6 of the way to what was right */
 #define MATCH_START_SEEN 6
 
 /* A row's own gain counts as much as this many of rows that are like it. */
@@ -60,9 +60,9 @@ typedef struct {
     uint16_t *match;
     int32_t *exact_match; /* [MATCHES][LENGTHS] in 2^-28 */
     int32_t *factor;      /* [CONTEXTS][BUCKETS][BUCKETS] */
-    int64_t *like;        /* [CONTEXTS][COUNTS_SHRUNK] gains of rows, by count */
-    uint32_t *grades;     /* [GRADES] */
-    void *memory;         /* of the mixer */
+    int64_t *like;    /* [CONTEXTS][COUNTS_SHRUNK] gains of rows, by count */
+    uint32_t *grades; /* [GRADES] */
+    void *memory;     /* of the mixer */
 } workshop;
 
 /* ---- Memory ----------------------------------------------------------------
@@ -111,8 +111,8 @@ static size_t lay_out(workshop *w, size_t longest, unsigned table_bits,
 
     w->longest = longest;
     w->local_bits = size.row_bits;
-    w->row = (counted *)take(memory, &used, (size_t)1 << table_bits,
-                             sizeof *w->row);
+    w->row =
+        (counted *)take(memory, &used, (size_t)1 << table_bits, sizeof *w->row);
     w->visit =
         (uint32_t *)take(memory, &used, longest * VISITS, sizeof *w->visit);
     w->local = (uint16_t *)take(memory, &used, local * BBANS_MIX_SLOTS,
@@ -187,9 +187,8 @@ static counted *row_of(const bbans_mixer_training *t, unsigned input,
     const workshop *w = workshop_of(t);
     const uint32_t context = w->mixer.context[input];
     const size_t mask = ((size_t)1 << t->table_bits) - 1;
-    size_t at =
-        (size_t)((context ^ node * (uint64_t)SPREAD) * SPREAD_64 >>
-                 (64 - t->table_bits));
+    size_t at = (size_t)((context ^ node * (uint64_t)SPREAD) * SPREAD_64 >>
+                         (64 - t->table_bits));
 
     while (w->row[at].input != 0 &&
            (w->row[at].context != context || w->row[at].node != node ||
@@ -374,7 +373,7 @@ static void make_local(workshop *w, size_t n)
 {
     const unsigned bits = bits_for(n * VISITS);
     size_t i;
-    int found;
+    unsigned found;
 
     memset(w->local, 0, (sizeof *w->local * BBANS_MIX_SLOTS) << bits);
     w->prior.row_bits = bits;
@@ -382,8 +381,8 @@ static void make_local(workshop *w, size_t n)
         const counted *row = w->row + w->visit[i];
 
         if (is_known(row)) {
-            const size_t at = bbans_mixer_find_row(
-                w->local, bits, row->context, row->node, &found);
+            const size_t at = bbans_mixer_find_row(w->local, bits, row->context,
+                                                   row->node, &found);
 
             if (!found && w->local[at] == 0) {
                 put_slots(w, row, w->local + at);
@@ -430,7 +429,7 @@ static void predict(const workshop *w, decision *d, unsigned below)
         const int is = expected < BBANS_MIX_NONE &&
                        (expected | BBANS_MIX_NONE) >> (below + 1) == d->node;
 
-        d->logit[CONTEXTS + i] = !is                    ? 0
+        d->logit[CONTEXTS + i] = !is                     ? 0
                                  : expected >> below & 1 ? logit
                                                          : -logit;
     }
@@ -514,8 +513,8 @@ static void weigh(workshop *w, const decision *d)
         counted *row = counted_of(w, i);
 
         if (row != NULL && d->logit[i] != 0) {
-            const int32_t part = (int32_t)((int64_t)d->weight[i] * d->logit[i] /
-                                           FACTOR_ONE);
+            const int32_t part =
+                (int32_t)((int64_t)d->weight[i] * d->logit[i] / FACTOR_ONE);
             const uint32_t n = (uint32_t)row->n[0][0] + row->n[0][1];
             int32_t gain = bits_of(sign * (d->mixed - part)) - bits;
 
@@ -585,8 +584,8 @@ static void make_weights(workshop *w)
     for (i = 0; i < BBANS_MIXING_SETS * BBANS_MIXER_INPUTS; i++)
         w->weight[i] = weight_of(w->exact[i]);
     for (i = 0; i < BBANS_MIXER_MATCHES * BBANS_MIXER_LENGTHS; i++)
-        w->match[i] = bbans_mix_slot((uint32_t)w->exact_match[i] >> 16,
-                                     MATCH_START_SEEN);
+        w->match[i] =
+            bbans_mix_slot((uint32_t)w->exact_match[i] >> 16, MATCH_START_SEEN);
 }
 
 static void start_exact(workshop *w)
@@ -597,9 +596,10 @@ static void start_exact(workshop *w)
     for (i = 0; i < BBANS_MIXING_SETS * BBANS_MIXER_INPUTS; i++)
         w->exact[i] = w->mixer.weight[i] << WEIGHT_SHIFT;
     for (i = 0; i < BBANS_MIXER_MATCHES * BBANS_MIXER_LENGTHS; i++)
-        w->exact_match[i] = w->mixer.expected[i / BBANS_MIXER_LENGTHS]
-                                             [i % BBANS_MIXER_LENGTHS] >>
-                            4 << 16;
+        w->exact_match[i] =
+            w->mixer
+                .expected[i / BBANS_MIXER_LENGTHS][i % BBANS_MIXER_LENGTHS] >>
+            4 << 16;
     for (i = 0; i < CONTEXTS * BUCKETS * BUCKETS; i++)
         w->factor[i] = FACTOR_ONE;
 }
@@ -839,7 +839,7 @@ static size_t put_rows(const bbans_mixer_training *t, unsigned prior_bits,
     const workshop *w = workshop_of(t);
     unsigned low = 32;
     size_t put = 0, i;
-    int found;
+    unsigned found;
 
     memset(rows, 0, (sizeof *rows * BBANS_MIX_SLOTS) << prior_bits);
     while (low-- > 0)

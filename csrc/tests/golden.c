@@ -93,6 +93,12 @@ typedef struct {
         *pull, *pull_noise;
 } golden_linear_case;
 
+/* A block under mixed contexts; encoders make it at these levels, if at any. */
+typedef struct {
+    golden_bytes block, data;
+    int line, level, last_level;
+} golden_block;
+
 typedef struct {
     golden_bytes file;
     const int32_t *input, *output; /* all items of one, then of the next */
@@ -305,10 +311,10 @@ static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
 /* A model file is read, codes in its own mode, and is written again. */
 static int model_file_run(const golden_model_file *c)
 {
-    static uint64_t memory[6000], work[2000];
+    static uint64_t memory[6000], work[6000];
     static uint32_t tail[3000], symbol[60], symbol_back[60];
     static int64_t value[257], back[120];
-    static uint8_t file[6000];
+    static uint8_t file[40000];
     const bbans_state_space *space;
     const void *x = c->x;
     void *y = back;
@@ -612,7 +618,7 @@ static int is_of_characters(const bbans_model *model)
 
 static int record_case_run(const golden_record_case *c)
 {
-    static uint64_t memory[6000], work[600];
+    static uint64_t memory[6000], work[6000];
     static uint8_t record[RECORD_MAX];
     bbans_model model;
     size_t i, n;
@@ -642,6 +648,31 @@ static int record_case_run(const golden_record_case *c)
 }
 #endif
 
+#ifndef GOLDEN_TINY
+static int block_run(const golden_block *c)
+{
+    static uint64_t work[24000];
+    static uint8_t data[600];
+    const uint8_t *block = c->block.data;
+    int level;
+    size_t n;
+
+    EXPECT(c->data.n <= sizeof data);
+    EXPECT(bbans_mixing_size(block, c->block.n, &n) == BBANS_OK);
+    EXPECT(n == c->data.n);
+    EXPECT(bbans_mixing_decompress(block, c->block.n, data, n, &n, work,
+                                   sizeof work) == BBANS_OK);
+    EXPECT(n == c->data.n && equal(data, c->data.data, n));
+    for (level = c->level; level <= c->last_level; level++) {
+        EXPECT(bbans_mixing_compress(data, n, level, c->line, out, sizeof out,
+                                     &n, work, sizeof work) == BBANS_OK);
+        EXPECT(n == c->block.n && equal(out, block, n));
+        n = c->data.n;
+    }
+    return 0;
+}
+#endif
+
 #ifdef GOLDEN_TINY
 size_t golden_count(void)
 {
@@ -661,7 +692,8 @@ size_t golden_count(void)
     return COUNT(golden_cases) + COUNT(golden_lgssm_cases) +
            COUNT(golden_model_files) + COUNT(golden_networks) +
            COUNT(golden_latent_cases) + COUNT(golden_finite_cases) +
-           COUNT(golden_linear_cases) + COUNT(golden_record_cases);
+           COUNT(golden_linear_cases) + COUNT(golden_record_cases) +
+           COUNT(golden_blocks);
 }
 
 int golden_run(size_t i)
@@ -698,7 +730,9 @@ int golden_run(size_t i)
     i -= COUNT(golden_finite_cases);
     if (i < COUNT(golden_linear_cases))
         return linear_case_run(&golden_linear_cases[i]);
-    return record_case_run(
-        &golden_record_cases[i - COUNT(golden_linear_cases)]);
+    i -= COUNT(golden_linear_cases);
+    if (i < COUNT(golden_record_cases))
+        return record_case_run(&golden_record_cases[i]);
+    return block_run(&golden_blocks[i - COUNT(golden_record_cases)]);
 }
 #endif

@@ -1,4 +1,5 @@
-"""Write mixing_v1.json beside this file, with tests/reference.py.
+"""Write mixing_v1.json and context_mixer_v1.json beside this file, with
+tests/reference.py.
 
 Run once per format version, from the root of the checkout:
 
@@ -10,10 +11,15 @@ mixing_v1.json
     cases: name; the inputs, the bits of rows and of places and the bytes of lines that
         the block has, and the levels that choose these, if any; the hex of the data and
         of the block.
+context_mixer_v1.json
+    cases: the file of a context mixer; its packed form, which is the library's, if any; xs
+        and the hex of their message; records, as in records_v1.json.
 """
 
 import reference as ref
 from make import HERE, Generator, write
+
+from bbans.frozen import FrozenModel
 
 LEVELS = {8: [3, 4, 5, 6], 16: [7, 8, 9]}
 TEXT = (
@@ -86,12 +92,86 @@ def case(name, data, line, inputs, row_bits, match_bits, levels):
     }  # fmt: skip
 
 
+def prior_of(draw, data, row_bits):
+    """What a mixer knows after some bytes; a prior's slots may be surer."""
+    mixer, prior = ref.Mixer(16, row_bits, 8), ref.Prior(16)
+    for byte in data:
+        mixer.encode(byte)
+    prior.row_bits, prior.weights = row_bits, mixer.weights
+    prior.matches = [match.slots for match in mixer.matches]
+    prior.rows = {
+        place: [check, *(s + draw.below(4) if s % 16 == 12 else s for s in slots)]
+        for place, (check, *slots) in mixer.rows.items()
+    }
+    return prior
+
+
+def wild_prior(draw, data, row_bits):
+    """One that nobody learned."""
+    prior = prior_of(draw, data, row_bits)
+    ends = 0, 15, 2**16 - 16, 2**16 - 1, 2**15
+    prior.rows = {
+        place: [check, *(draw.pick([*ends, draw.below(2**16), s]) for s in slots)]
+        for place, (check, *slots) in prior.rows.items()
+    }
+    prior.weights = wild_weights(draw, prior.weights)
+    prior.matches = [[draw.below(2**16) for _ in slots] for slots in prior.matches]
+    return prior
+
+
+def wild_weights(draw, weights):
+    if isinstance(weights, list):
+        return [wild_weights(draw, part) for part in weights]
+    return draw.pick([-(2**15), 2**15 - 1, draw.below(2**16) - 2**15])
+
+
+LINES = [
+    "", "\n", "a\nb\n\nc", "What came before says what comes next.", "10 to 100\n" * 6,
+    "né, \u6f22 and \U0001f600", "in words of words of words of words of words",
+]  # fmt: skip
+
+
+def model_cases(draw):
+    least = {"row_bits": 6, "match_bits": 6, "history_bits": 6}
+    more = {"row_bits": 8, "match_bits": 7, "history_bits": 8}
+    model = ref.ContextMixer(prior_of(draw, TEXT, 6), **more)
+    yield model_case("bytes", model, TEXT[:60])
+    model = ref.ContextMixer(prior_of(draw, TEXT, 8), **least, end_byte=10)
+    yield model_case("text that ends", model, TEXT[:60], "text")
+    prior = wild_prior(draw, TEXT, 7)
+    model = ref.ContextMixer(prior, **least, rate=127, end_byte=0)
+    yield model_case("what nobody learned", model, TEXT[:30] + bytes(30))
+
+
+def model_case(name, model, xs, kind="bytes"):
+    file, ends = ref.mixer_file(model, kind), model.end_byte is not None
+    packed = FrozenModel.from_bytes(file).to_bytes(packed=True)
+    records = [line.encode() for line in LINES] + [bytes(range(0, 256, 5))]
+    if kind == "text":
+        records = records[:-1]
+    return {
+        "name": name, "ends": ends, "file": file.hex(),
+        "packed": None if packed == file else packed.hex(),
+        "xs": [*xs], "message": ref.mixer_encode(model, xs).hex(),
+        "records": [
+            [record.hex(), ref.encode_record(model, record, [*record], ends).hex()]
+            for record in records
+        ],
+        "refused": [],
+    }  # fmt: skip
+
+
 def main():
-    path = HERE / "mixing_v1.json"
-    if path.exists():
-        print(f"{path} is kept: a new format gets a new name")
-    else:
-        write(path, {"format": 1, "cases": list(cases(Generator(23)))})
+    contents = {
+        "mixing_v1.json": (cases, 23),
+        "context_mixer_v1.json": (model_cases, 24),
+    }
+    for name, (content, seed) in contents.items():
+        path = HERE / name
+        if path.exists():
+            print(f"{path} is kept: a new format gets a new name")
+        else:
+            write(path, {"format": 1, "cases": list(content(Generator(seed)))})
 
 
 if __name__ == "__main__":
