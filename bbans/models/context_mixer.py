@@ -44,7 +44,9 @@ MAX_SYMBOLS = 1 << 20
 # then divided by the number of the pass.
 _WEIGHTS, _FACTORS = 10, 20
 
-_PIECE = 4096  # bytes of a long sample that are learned from as one
+# Bytes of a long sample that are learned from as one, which others say something
+# about: at least so many, and as a share of all.
+_PIECE, _LEAST, _SHARE = 4096, 64, 32
 _TABLE_BITS = 22  # of rows that are counted, at most
 _ROWS = 4  # room for so many per byte; 28 are looked up, one in eight is another
 _BATCH = 64  # samples, between two looks at the progress bar
@@ -147,6 +149,8 @@ class ContextMixer(FloatModel):
         passes = passes_of(samples)
         alphabet = training_alphabet(passes, None, None, ends, utf8=True)
         if alphabet.kind == "integers":
+            if not any(True for _ in passes()):
+                raise NoDataError(NO_DATA)
             raise SymbolError(
                 "a context mixer is of bytes or text: pass str or bytes, not integers"
             )
@@ -165,10 +169,11 @@ class ContextMixer(FloatModel):
         n_iter: int,
         progress: bool | None,
     ) -> ContextMixer:
+        size = min(max(sample.n_symbols // _SHARE, _LEAST), _PIECE)
         pieces = [
-            x[at : at + _PIECE]
+            x[at : at + size]
             for x in sample.sequences()
-            for at in range(0, x.size, _PIECE)
+            for at in range(0, x.size, size)
         ]
         symbols = np.concatenate(pieces)
         end = _rarest(symbols) if alphabet.ends else None
@@ -332,9 +337,7 @@ class _Training:
         for first, count in self._batches():
             check(lib.bbans_mixer_training_weigh(self._c, first, count))
 
-    def limit(
-        self, max_bytes: int, packed_bytes: Callable[[_Prior], int]
-    ) -> _Prior:
+    def limit(self, max_bytes: int, packed_bytes: Callable[[_Prior], int]) -> _Prior:
         """Keep the rows that a file of `max_bytes` has room for.
 
         What a row takes is known only in the file, so the estimate is corrected.
