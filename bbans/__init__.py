@@ -46,6 +46,7 @@ _HOMES = {
     "bbans.frozen.vae": ("FrozenVAE",),
     "bbans.message.message": ("Message",),
     "bbans.models.arhmm": ("ARHMM",),
+    "bbans.models.context_mixer": ("ContextMixer",),
     "bbans.models.deep_ssm": ("DeepSSM",),
     "bbans.models.factorial_hmm": ("FactorialHMM",),
     "bbans.models.gaussian_hmm": ("GaussianHMM",),

@@ -39,6 +39,7 @@ from bbans.frozen.tree import FrozenTree as FrozenTree
 from bbans.frozen.vae import FrozenVAE as FrozenVAE
 from bbans.message.message import Message as Message
 from bbans.models.arhmm import ARHMM as ARHMM
+from bbans.models.context_mixer import ContextMixer as ContextMixer
 from bbans.models.deep_ssm import DeepSSM as DeepSSM
 from bbans.models.factorial_hmm import FactorialHMM as FactorialHMM
 from bbans.models.gaussian_hmm import GaussianHMM as GaussianHMM

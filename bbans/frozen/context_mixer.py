@@ -190,8 +190,8 @@ class FrozenContextMixer(AlphabetModel):
 
     def _table(self, address: Any, dtype: Any, shape: tuple[int, int]) -> NDArray[Any]:
         size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-        table = np.frombuffer(ffi.buffer(address, size), dtype).reshape(shape)
-        table.flags.writeable = False
+        # A copy: the memory there goes with the model.
+        table = np.frombuffer(bytes(ffi.buffer(address, size)), dtype).reshape(shape)
         return table
 
     def __repr__(self) -> str:
