@@ -412,7 +412,8 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
  *            signals, for content->channels > 0, or a grid, for
  *            content->grid.rows > 0, and where that is shorter the byte coder
  *            codes them; bytes and text are coded under mixed contexts, from
- *            BBANS_MIXING_LEVEL_MIN on, else by the byte coder
+ *            BBANS_MIXING_LEVEL_MIN on, else, or where short blocks get
+ *            shorter by it, by the byte coder
  *   content  what the elements are; axis 0.  Its line is set if there are more
  *            blocks than one
  *   block    elements in a block, whole steps, or rows of a grid; best whole

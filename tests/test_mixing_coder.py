@@ -11,6 +11,7 @@ import bbans
 from bbans.errors import CorruptError, ModelError
 from bbans.formats import ByteCoder, MixingCoder, describe
 from bbans.formats.container import (
+    BYTE_BLOCK,
     MIXING,
     PIECES,
     STORED,
@@ -79,7 +80,7 @@ VALUES = {
     "surrogates": "lone \udc80 " * 30,
     "int16": np.arange(-300, 300, dtype=">i2"),
     "float32": np.linspace(0, 1, 500, dtype="f4"),
-    "bool": RNG.integers(0, 2, 300) == 1,
+    "bool": np.arange(300) % 7 < 2,
     "dates": np.arange(90).astype("M8[D]"),
     "nothing": b"",
 }
@@ -104,6 +105,17 @@ def test_what_gets_no_shorter_is_stored():
     assert len(blob) <= 1.02 * len(noise)
     assert encode_mixing(np.frombuffer(noise, np.uint8), 3) is None
     assert encode_mixing(np.zeros(0, np.uint8), 5) is None
+
+
+def test_short_blocks_may_be_shorter_under_their_own_frequencies():
+    dna = RNG.choice(np.frombuffer(b"ACGT", np.uint8), 1 << 16).tobytes()
+    for n in (100, 1000, 3000):
+        blob = bbans.compress(dna[:n])
+        assert blob == bbans.compress(dna[:n], ByteCoder(order=1))
+        assert len(blob) < n / 3 + 40
+        assert len(encode_mixing(np.frombuffer(dna[:n], np.uint8), 5)) > n / 4 + 20
+    assert methods(bbans.compress(dna, block_size=1 << 15)) == [BYTE_BLOCK] * 2
+    assert methods(bbans.compress(dna)) == [MIXING]
 
 
 def test_blocks_are_independent_and_read_by_themselves(tmp_path):
@@ -176,7 +188,8 @@ def test_the_sizes_of_levels(level, expected):
         rows, inputs, places = expected
         bits = n.bit_length()
         wanted = min(rows, bits + 2), inputs, min(places, bits), 0
-        assert header(bbans.compress(bytes(n), MixingCoder(level, line=0))) == wanted
+        data = (LINES.encode() * 20)[:n]
+        assert header(bbans.compress(data, MixingCoder(level, line=0))) == wanted
 
 
 def test_the_length_of_lines():

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from bbans._arguments import as_integer
 from bbans._records import Buffer
 from bbans.errors import ModelError
-from bbans.formats.bytes import octets
+from bbans.formats.bytes import encode_bytes, octets
 from bbans.formats.coders import LEVEL_DEFAULT, LEVEL_MAX, ByteCoder, Coder
-from bbans.formats.container import MIXING, STORED
+from bbans.formats.container import BYTE_BLOCK, MIXING, STORED
 from bbans.formats.mixing import LEVEL_MIN, LINE_MAX, decode_mixing, encode_mixing
 
 __all__ = ["MixingCoder", "bytes_coder"]
 
+# Blocks that may be shorter under their own frequencies, as few as there are.
+_BYTES_TRIED = 1 << 15
 # Bytes of a block, by default: what comes first in a block is coded by little.
 _BLOCK, _SHORT_BLOCK, _SHORT_BLOCK_LEVEL = 1 << 24, 1 << 22, 4
 
@@ -25,7 +27,8 @@ class MixingCoder(Coder):
 
     The contexts are the bytes before, words, what is above in a line, and longer
     matches. They learn from every byte, and so do the weights that mix them: small, for
-    text, logs, source and most files, and slow, in either direction.
+    text, logs, source and most files, and slow, in either direction. A short block, of
+    2**15 bytes at most, is coded as by a `ByteCoder` where that is shorter.
 
     Parameters
     ----------
@@ -77,8 +80,13 @@ class MixingCoder(Coder):
         decode_mixing(data, octets(out))
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
-        data = self.encode(steps)
-        return (STORED, octets(steps).data) if data is None else (self.method, data)
+        data, plain = self.encode(steps), octets(steps)
+        ways: list[tuple[int, Buffer]] = [(STORED, plain.data)]
+        if data is not None:
+            ways = [(self.method, data)]
+        if plain.size <= _BYTES_TRIED:
+            ways.append((BYTE_BLOCK, encode_bytes(plain, 1)))
+        return min(ways, key=lambda way: len(way[1]))
 
 
 def bytes_coder(level: int = LEVEL_DEFAULT) -> Coder:

@@ -13,6 +13,7 @@
 #define END_BYTES (1 + 1 + 4 * BBANS_UVARINT_BYTES + CHECKSUM_BYTES)
 #define LEVEL_ORDER_1 4  /* from here on the byte coder may take order 1 */
 #define MIXING_SCRATCH 8 /* behind its block */
+#define BYTES_TRIED_MAX ((size_t)1 << 15) /* which may be too few to learn */
 
 static size_t header_bytes(const bbans_model *model, int element, int has_line)
 {
@@ -39,11 +40,16 @@ static uint64_t aligned(uint64_t bytes) /* to 8 */
     return (bytes + 7) & ~(uint64_t)7;
 }
 
-/* Of mixed contexts, the same: a block that is not shorter is stored. */
+/* Of mixed contexts: their block, the elements, and what the coder takes, or
+ * the byte coder. */
 static uint64_t mixing_work_bytes(size_t n_bytes, int level)
 {
-    return (uint64_t)bbans_mixing_encoder_bytes(n_bytes, level) +
-           2 * (uint64_t)n_bytes + MIXING_SCRATCH;
+    const uint64_t own = (uint64_t)bbans_mixing_encoder_bytes(n_bytes, level);
+    const uint64_t block = (uint64_t)n_bytes + MIXING_SCRATCH;
+    const uint64_t bytes =
+        n_bytes > BYTES_TRIED_MAX ? n_bytes : bytes_work_bytes(n_bytes);
+
+    return block + (own + n_bytes > bytes ? own + n_bytes : bytes);
 }
 
 static int is_for_arrays(int method)
@@ -191,9 +197,9 @@ static void put_elements(const uint8_t *data, size_t n, size_t width,
 }
 
 /* The shorter of a block of the byte coder and the elements themselves. */
-static bbans_status code_bytes(const bbans_writer *writer, const uint8_t *data,
-                               size_t n, size_t width, void *work,
-                               size_t work_bytes, coded_block *c)
+static bbans_status code_bytes(const uint8_t *data, size_t n, size_t width,
+                               int order, void *work, size_t work_bytes,
+                               coded_block *c)
 {
     const size_t size = n * width, bound = bbans_bytes_bound(size);
     uint8_t *const elements = (uint8_t *)work;
@@ -201,9 +207,9 @@ static bbans_status code_bytes(const bbans_writer *writer, const uint8_t *data,
     bbans_status status;
 
     put_elements(data, n, width, elements);
-    status = bbans_bytes_compress(
-        elements, size, writer->level >= LEVEL_ORDER_1, out, bound, &c->n_bytes,
-        rest, work_bytes - (size_t)(rest - elements));
+    status =
+        bbans_bytes_compress(elements, size, order, out, bound, &c->n_bytes,
+                             rest, work_bytes - (size_t)(rest - elements));
     c->method = BBANS_METHOD_BYTES;
     c->bytes = out;
     if (status == BBANS_OK && c->n_bytes >= size) {
@@ -214,30 +220,34 @@ static bbans_status code_bytes(const bbans_writer *writer, const uint8_t *data,
     return status;
 }
 
-/* Or of mixed contexts. */
+/* The shortest of a block of mixed contexts and, of few bytes, one of the byte
+ * coder, and the elements. */
 static bbans_status code_mixing(const bbans_writer *writer, const uint8_t *data,
                                 size_t n, size_t width, void *work,
                                 size_t work_bytes, coded_block *c)
 {
     const size_t size = n * width;
-    uint8_t *const elements = (uint8_t *)work;
-    uint8_t *const out = elements + size;
-    uint8_t *const rest = out + size + MIXING_SCRATCH;
+    uint8_t *const out = (uint8_t *)work;
+    uint8_t *const elements = out + size + MIXING_SCRATCH;
+    const size_t left = work_bytes - (size_t)(elements - out);
+    size_t n_bytes = size;
     bbans_status status;
 
     put_elements(data, n, width, elements);
+    status = bbans_mixing_compress(
+        elements, size, writer->level, BBANS_MIXING_LINE_FIND, out,
+        size + MIXING_SCRATCH, &n_bytes, elements + size, left - size);
+    c->method = BBANS_METHOD_STORED;
     c->n_bytes = size;
-    status = bbans_mixing_compress(elements, size, writer->level,
-                                   BBANS_MIXING_LINE_FIND, out,
-                                   size + MIXING_SCRATCH, &c->n_bytes, rest,
-                                   work_bytes - (size_t)(rest - elements));
-    c->method = BBANS_METHOD_MIXING;
-    c->bytes = out;
-    if (status == BBANS_ERR_CAPACITY || c->n_bytes >= size) {
-        c->method = BBANS_METHOD_STORED;
-        c->n_bytes = size;
-        c->bytes = elements;
-        return BBANS_OK;
+    c->bytes = elements;
+    if (status == BBANS_ERR_CAPACITY) /* it would be longer */
+        status = BBANS_OK;
+    if (status == BBANS_OK && size <= BYTES_TRIED_MAX)
+        status = code_bytes(data, n, width, 1, elements, left, c);
+    if (status == BBANS_OK && n_bytes < size && n_bytes <= c->n_bytes) {
+        c->method = BBANS_METHOD_MIXING;
+        c->n_bytes = n_bytes;
+        c->bytes = out;
     }
     return status;
 }
@@ -288,7 +298,8 @@ static bbans_status code_best(const bbans_writer *writer, int method,
         }
     } else if (status == BBANS_OK &&
                (writer->level >= LEVEL_ORDER_1 || size > n * width / 4 * 3))
-        status = code_bytes(writer, data, n, width, rest, rest_bytes, c);
+        status = code_bytes(data, n, width, writer->level >= LEVEL_ORDER_1,
+                            rest, rest_bytes, c);
     if (status == BBANS_OK && size <= c->n_bytes) {
         c->method = method;
         c->n_bytes = size;
@@ -335,7 +346,8 @@ static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
                          work_bytes, c);
     if (method == BBANS_METHOD_MIXING)
         return code_mixing(writer, data, n, width, work, work_bytes, c);
-    return code_bytes(writer, data, n, width, work, work_bytes, c);
+    return code_bytes(data, n, width, writer->level >= LEVEL_ORDER_1, work,
+                      work_bytes, c);
 }
 
 /* ---- A part -------------------------------------------------------------- */
