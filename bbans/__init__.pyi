@@ -30,6 +30,7 @@ from bbans.errors import ModelError as ModelError
 from bbans.errors import SymbolError as SymbolError
 from bbans.errors import WrongModelError as WrongModelError
 from bbans.frozen.alphabet import Alphabet as Alphabet
+from bbans.frozen.context_mixer import FrozenContextMixer as FrozenContextMixer
 from bbans.frozen.deep_ssm import FrozenDeepSSM as FrozenDeepSSM
 from bbans.frozen.model_file import default_model as default_model
 from bbans.frozen.model_file import load_model as load_model
@@ -38,6 +39,7 @@ from bbans.frozen.tree import FrozenTree as FrozenTree
 from bbans.frozen.vae import FrozenVAE as FrozenVAE
 from bbans.message.message import Message as Message
 from bbans.models.arhmm import ARHMM as ARHMM
+from bbans.models.context_mixer import ContextMixer as ContextMixer
 from bbans.models.deep_ssm import DeepSSM as DeepSSM
 from bbans.models.factorial_hmm import FactorialHMM as FactorialHMM
 from bbans.models.gaussian_hmm import GaussianHMM as GaussianHMM

@@ -1,4 +1,4 @@
-"""A text from the command line: bbans without and with a model, gzip, bzip2, in one run.
+"""A text from the command line: bbans without and with a model, gzip and bzip2.
 
 War and Peace, trained on its first 48 kB, from war_and_peace of --data; without, the
 help of pydoc, which differs between versions of Python, trained on its first 48 kB.

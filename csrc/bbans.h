@@ -208,7 +208,7 @@ BBANS_API bbans_status bbans_model_name(bbans_model *model);
  *   plain    [cap] out: the plain file, with the workspace of unpacking behind
  *            it, which may then be used otherwise
  *   n_plain  out: bytes of the plain file; after ERR_CAPACITY, what `cap` must
- *            be: below 2^11 bytes for each packed one, and 2^19 more
+ *            be: below 2^11 bytes for each packed one, and 2^23 more
  * Time is bounded as well: by some 2^12 steps for each packed byte.
  * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT,SIZE,CAPACITY}, and
  * ERR_STATE for a file that is plain; then `plain` has been written to. */
@@ -1505,6 +1505,77 @@ BBANS_API bbans_status bbans_context_mixer_init(bbans_context_mixer *model,
         unsigned prior_bits, const uint16_t *row, const int16_t *weight,
         const uint16_t *match, unsigned row_bits, unsigned match_bits,
         unsigned history_bits, unsigned rate, int end);
+
+/* ---- Training context mixers --------------------------------------------- */
+
+/* A prior from samples, each of which is learned from as if the others were all
+ * that is known: docs/maths.md, "Mixing: training".  In order: start, learn
+ * some times over all samples; if rows are too many, weigh all, keep, and learn
+ * again; finish.  Not in builds of the decoder alone. */
+enum {
+    BBANS_MIXER_TRAINING_BUCKETS = 12, /* of counts                          */
+    BBANS_MIXER_TRAINING_BITS_MAX = 24,
+    BBANS_MIXER_TRAINING_LONGEST = 8192, /* bytes of a sample                */
+    BBANS_MIXER_TRAINING_RATE_MAX = 255
+};
+
+/* Filled by bbans_mixer_training_start. */
+typedef struct {
+    const uint8_t *bytes;
+    const size_t *ends;
+    size_t samples, stride;
+    unsigned table_bits;
+    size_t rows;    /* that were counted */
+    void *workshop; /* in the caller's memory */
+} bbans_mixer_training;
+
+/* In 2^-10: how far weights go, and the factors by which counts count. */
+typedef struct {
+    unsigned weights, factors;
+} bbans_mixer_rates;
+
+/* Memory for training, or 0 if a number is out of range.
+ *   longest     bytes of the longest sample, up to _LONGEST
+ *   table_bits  rows are counted in a table of 2^table_bits, from
+ *               BBANS_MIXER_BITS_MIN to _BITS_MAX; when it is full, no more
+ *               of them.  A byte has 28 rows, one in eight or so its own */
+BBANS_API size_t bbans_mixer_training_bytes(size_t longest,
+        unsigned table_bits);
+
+/* Count the contexts of samples.
+ *   bytes   all samples, one after the other; they and `ends` must outlive *t
+ *   ends    [samples] where each ends in `bytes`
+ *   memory  bbans_mixer_training_bytes(..) bytes; must outlive *t
+ * Returns ERR_{NULL,SIZE,CAPACITY}. */
+BBANS_API bbans_status bbans_mixer_training_start(bbans_mixer_training *t,
+        const uint8_t *bytes, const size_t *ends, size_t samples,
+        unsigned table_bits, void *memory, size_t memory_bytes);
+
+/* Learn from `count` samples, in an order in which neighbours are far apart.
+ *   rates  NULL: nothing is learned
+ *   bits   what these samples take, about, each under all others
+ * Returns ERR_{NULL,SIZE}. */
+BBANS_API bbans_status bbans_mixer_training_learn(bbans_mixer_training *t,
+        size_t first, size_t count, const bbans_mixer_rates *rates,
+        double *bits);
+
+/* Find what each row saves in these samples: all of them, from the first on.
+ * Returns ERR_{NULL,SIZE}. */
+BBANS_API bbans_status bbans_mixer_training_weigh(bbans_mixer_training *t,
+        size_t first, size_t count);
+
+/* Keep the rows that save most per byte that they take in a packed file, as far
+ * as `bytes` go, by a rough estimate; of all that were counted.
+ * Returns ERR_NULL. */
+BBANS_API bbans_status bbans_mixer_training_keep(bbans_mixer_training *t,
+        size_t bytes, size_t *kept);
+
+/* Write what bbans_context_mixer_init takes.
+ *   rows  how many found a place: among twice as many places nearly all
+ * Returns ERR_{NULL,SIZE}. */
+BBANS_API bbans_status bbans_mixer_training_finish(bbans_mixer_training *t,
+        unsigned prior_bits, uint16_t *row, int16_t *weight, uint16_t *match,
+        size_t *rows);
 
 /* Any frozen model. */
 union bbans_frozen {

@@ -1104,7 +1104,7 @@ def read_part(data):
     blocks, sizes, start = [], [], data
     while n := number():
         method, b = take(1)[0], number()
-        if n * item > 2**24 or b > n * item or method > 7:
+        if n * item > 2**24 or b > n * item or method > 8:
             raise Damage("an impossible block")
         if (
             (method in (1, 4) and kind != (1 if method == 1 else 2))
@@ -1179,6 +1179,8 @@ def decode_container(data, decode):
                 part = block
             elif method == 2:
                 part = decode_bytes_block(block)
+            elif method == 8:
+                part = decode_mixing_block(block)
             else:
                 part = decode(method, block, n)
             if len(part) != n * item:

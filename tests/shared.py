@@ -11,7 +11,12 @@ from bbans import LGSSM, VAE, Alphabet, DeepSSM, Message
 from bbans import networks as nn
 from bbans._lib import ffi, lib
 from bbans.distributions import quantise
-from bbans.frozen import FrozenHierarchicalHMM, FrozenTree, Head
+from bbans.frozen import (
+    FrozenContextMixer,
+    FrozenHierarchicalHMM,
+    FrozenTree,
+    Head,
+)
 from bbans.models import HMM
 from bbans.models.freeze_hmm import frozen_hmm
 
@@ -147,6 +152,25 @@ def random_tree(n, K, sizes, *, seed, concentration=0.3, prec=16, **options):
     emissions = [rows(K, M, total=1 << prec) for M in sizes]
     return FrozenTree(
         parents, variables, rows(K), transitions, emissions, prec=prec, **options
+    )
+
+
+def random_mixer(seed=0, places=64, full=0.6, **options):
+    """A context mixer whose prior knows nothing of any data."""
+    rng = np.random.default_rng(seed)
+    row = np.full((places, 16), 2048 << 4)
+    seen = rng.random((places, 16)) < 0.6
+    for k in range(1, 16):  # nodes below others
+        seen[:, k] &= k == 1 or seen[:, k // 2]
+    slots = rng.integers(0, 4096, row.shape) << 4 | rng.integers(1, 16, row.shape)
+    row[seen] = slots[seen]
+    row[:, 0] = rng.integers(1, 2**16, places)
+    row[rng.random(places) >= full] = 0
+    return FrozenContextMixer(
+        row,
+        rng.integers(1000, 5000, (688, 16)),
+        slots.ravel()[:80].reshape(2, 40),
+        **options,
     )
 
 

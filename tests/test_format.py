@@ -25,7 +25,7 @@ from bbans import (
     encode,
 )
 from bbans._lib import lib
-from bbans.formats import ByteCoder, CodecCoder, SignalCoder
+from bbans.formats import ByteCoder, CodecCoder, MixingCoder, SignalCoder
 from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, METHODS, Header
 from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenNetwork
 from bbans.frozen.network import OPERATIONS
@@ -487,6 +487,21 @@ def test_the_worked_example_of_bytes():
     ((_, _, blocks, _),) = parts(compress(data, ByteCoder(int(order))))
     assert blocks == [(len(data), 2, example)]
     assert reference.decode_bytes_block(example) == data
+
+
+def test_the_worked_example_of_mixing():
+    mixing = SECTIONS["Mixing"]
+    example = re.search(r"Worked example.*?```\n(.*?)```", mixing, flags=re.DOTALL)[1]
+    rows = re.findall(r"^((?:[0-9a-f]{2}(?: |$))+)", example, flags=re.MULTILINE)
+    word, times = re.search(
+        r'compress\(b"(\w+ )" \* (\d+), MixingCoder\(\)\)', mixing
+    ).groups()
+    data = word.encode() * int(times)
+    ((_, _, blocks, _),) = parts(compress(data, MixingCoder()))
+    example = bytes.fromhex("".join(rows))
+    assert blocks == [(len(data), 8, example)]
+    assert reference.decode_mixing_block(example) == data
+    assert compress(data) == compress(data, MixingCoder())
 
 
 def test_the_fields_of_a_signal():

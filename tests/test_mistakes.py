@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import byte_hmm
+from shared import byte_hmm, random_mixer
 
 import bbans
 from bbans import (
@@ -280,6 +280,17 @@ MISTAKES = [
                                       start_bits=1), ModelError, "n_latents"),
     (lambda: bbans.frozen.FrozenARHMM([16], [[16]], [[16]], None, prec=4,
                                       start_length=1), ModelError, "contexts"),
+    (lambda: random_mixer(places=32), ModelError, "b from 6 to 22, not"),
+    (lambda: random_mixer(places=128, full=0.1), ModelError, "take fewer places"),
+    (lambda: random_mixer(rate=128), ModelError, "rate must be .*1 to 127, not 128"),
+    (lambda: random_mixer(row_bits=19), ModelError, "row_bits must be .*6 to 18"),
+    (lambda: random_mixer(end=256), ModelError, "end must be .*0 to 255, not 256"),
+    (lambda: random_mixer(kind="integers"), ModelError, "kind must be one of bytes"),
+    (lambda: random_mixer().with_mode("iconoclasm"), ModelError, "no latent state"),
+    (lambda: random_mixer().push(Message(), [1]), ModelError, "encode and decode"),
+    (lambda: random_mixer().pop(Message(), 1), ModelError, "encode and decode"),
+    (lambda: bbans.check_model(b"a", random_mixer()), ModelError, "no latent state"),
+    (lambda: bbans.encode([1], random_mixer()), SymbolError, "pass bytes"),
     (lambda: COINS.freeze(29), ModelError, "integer, 1 to 28, not 29"),
     (lambda: COINS.freeze(1.5), ModelError, "integer, 1 to 28, not 1.5"),
     (lambda: COINS.freeze("8"), ModelError, "integer, 1 to 28"),

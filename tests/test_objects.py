@@ -12,6 +12,7 @@ import pytest
 from shared import (
     HEADS,
     random_deep_ssm,
+    random_mixer,
     random_observations,
     random_tree,
     random_vae,
@@ -233,6 +234,7 @@ EXAMPLES = [
     (TREE.freeze(), equal),
     (VAE.freeze(BITS), equal),
     (random_tree(5, 3, [2, 4], seed=0), equal),
+    (random_mixer(end=10), lambda a, b: equal(a, b) and encodes(b"ab")(a, b)),
     (DEEP_SSM.freeze(BITS), equal),
     (VAE.head, equal),
     (HMM.freeze().alphabet, equal),

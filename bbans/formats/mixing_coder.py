@@ -46,7 +46,7 @@ class MixingCoder(Coder):
     --------
     >>> from bbans import compress
     >>> len(compress(b"tick tock " * 100, MixingCoder()))
-    43
+    44
     """
 
     method = MIXING

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_integer, not_integers
+from bbans._arguments import as_array, as_integer
 from bbans._lib import check, ffi, lib, pointer
 from bbans._records import CRC
 from bbans.errors import ModelError
@@ -190,8 +190,8 @@ class FrozenContextMixer(AlphabetModel):
 
     def _table(self, address: Any, dtype: Any, shape: tuple[int, int]) -> NDArray[Any]:
         size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-        table = np.frombuffer(ffi.buffer(address, size), dtype).reshape(shape)
-        table.flags.writeable = False
+        # A copy: the memory there goes with the model.
+        table = np.frombuffer(bytes(ffi.buffer(address, size)), dtype).reshape(shape)
         return table
 
     def __repr__(self) -> str:
@@ -298,7 +298,7 @@ def _alphabet_of(kind: Kind, ends: bool) -> Alphabet:
 def _integers(values: ArrayLike, name: str, low: int, high: int, dtype: Any) -> Any:
     array = as_array(values, name, ModelError)
     if array.dtype.kind not in "iu":
-        raise not_integers(name, array)
+        raise ModelError(f"{name} must be integers, not {array.dtype}")
     if array.size and not low <= int(array.min()) <= int(array.max()) <= high:
         raise ModelError(f"{name} must be integers of {low} to {high}")
     made = array.astype(dtype, order="C")

@@ -4,6 +4,7 @@ from bbans.frozen.contexts import Contexts
 from bbans.models._training import Iteration
 from bbans.models.arhmm import ARHMM
 from bbans.models.base import FloatModel
+from bbans.models.context_mixer import ContextMixer
 from bbans.models.deep_ssm import DeepSSM
 from bbans.models.em import Statistics
 from bbans.models.factorial_hmm import FactorialHMM
@@ -21,6 +22,7 @@ __all__ = [
     "HMM",
     "LGSSM",
     "VAE",
+    "ContextMixer",
     "Contexts",
     "DeepSSM",
     "FactorialHMM",

@@ -18,6 +18,7 @@ from bbans._threads import as_threads, in_order
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import KINDS, Alphabet
 from bbans.frozen.base import FrozenModel, as_model
+from bbans.frozen.engine import one_of
 from bbans.frozen.hmm import listed
 from bbans.frozen.model_file import load_model
 from bbans.records._calls import RecordCalls
@@ -248,14 +249,15 @@ class RecordCodec:
         cls,
         records: Iterable[bytes | str] | Callable[[], Iterable[bytes | str]],
         *,
+        model: str = "arhmm",
         max_bytes: int | None = 256_000,
-        n_states: int = 16,
-        order: int | str = "auto",
-        seed: int | np.random.Generator = 0,
+        n_states: int | None = None,
+        order: int | str | None = None,
+        seed: int | np.random.Generator | None = None,
         threads: int | None = None,
         progress: bool | None = None,
     ) -> RecordCodec:
-        """Train an autoregressive model on records, and make its codec.
+        """Train a model on records, and make its codec.
 
         Parameters
         ----------
@@ -264,9 +266,15 @@ class RecordCodec:
             of text, coded as UTF-8; from bytes a model of bytes. For data larger than
             memory, a function that returns a fresh iterable at each call; the type of
             the first record then decides.
+        model : {"arhmm", "mixing"}
+            The kind of model: `ARHMM`, or `ContextMixer`, which takes fewer bytes for
+            a record where its file may be large, a megabyte and more, and adapts to
+            the record.
         max_bytes : int or None
             Maximum size of the model file, packed.
-        n_states, order, seed, threads, progress
+        n_states, order, seed, threads : optional
+            As for `ARHMM.fit`, and only with "arhmm".
+        progress : bool, optional
             As for `ARHMM.fit`.
 
         Returns
@@ -278,14 +286,24 @@ class RecordCodec:
         SymbolError
             If the records are not all str, or all bytes.
         ModelError
-            If there are none, or an argument breaks a condition of `ARHMM.fit`.
+            If there are none, or an argument breaks a condition of `ARHMM.fit` or
+            `ContextMixer.fit`.
 
         Notes
         -----
-        The model is that of ``ARHMM.fit(records, n_states, ends=True, ...).freeze()``:
-        call these for other settings. It codes the end of a record as a symbol of its
-        own, so messages need no lengths.
+        The model is that of ``ARHMM.fit(records, n_states, ends=True, ...).freeze()``
+        or ``ContextMixer.fit(records, ...).freeze()``: call these for other settings.
+        It codes the end of a record as a symbol of its own, so messages need no
+        lengths.
         """
+        states = {"n_states": n_states, "order": order, "seed": seed}
+        given = {key: value for key, value in states.items() if value is not None}
+        if one_of(model, ("arhmm", "mixing"), "model") == "mixing":
+            if threads is not None:
+                given["threads"] = threads
+            if given:
+                raise ModelError(f'{min(given)} does not go with model="mixing"')
+            return cls._mixing(records, max_bytes, progress)
         from bbans.models.arhmm import ARHMM  # loads what only trains
 
         items = records if callable(records) else _items(records, "records")
@@ -299,11 +317,21 @@ class RecordCodec:
                 except TypeError as error:
                     raise SymbolError(str(error)) from None
             alphabet = Alphabet(256, kind="bytes", ends=True)
-        model = ARHMM.fit(
-            items, n_states, order=order, max_bytes=max_bytes, alphabet=alphabet,
-            seed=seed, threads=threads, progress=progress,
+        trained = ARHMM.fit(
+            items, max_bytes=max_bytes, alphabet=alphabet, threads=threads,
+            progress=progress, **given,
         )  # fmt: skip
-        return cls(model.freeze())
+        return cls(trained.freeze())
+
+    @classmethod
+    def _mixing(
+        cls, records: Any, max_bytes: int | None, progress: bool | None
+    ) -> RecordCodec:
+        from bbans.models.context_mixer import ContextMixer  # loads what only trains
+
+        items = records if callable(records) else _items(records, "records")
+        trained = ContextMixer.fit(items, max_bytes=max_bytes, progress=progress)
+        return cls(trained.freeze())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file; an old one is replaced only by a complete one."""

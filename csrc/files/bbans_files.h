@@ -118,8 +118,8 @@ bbans_status bbans_mixer_file_read(const uint8_t *bytes, int ends,
 uint64_t bbans_mixer_file_bytes(const bbans_mixer_file *f);
 uint64_t bbans_mixer_file_memory(const bbans_mixer_file *f);
 
-/* The model of such a file, of which all bytes are there, in memory aligned to
- * 2.  Returns ERR_CORRUPT. */
+/* The model of such a file, of which all bytes are there.  Returns ERR_CORRUPT.
+ */
 bbans_status bbans_mixer_file_build(bbans_context_mixer *model,
                                     const uint8_t *bytes,
                                     const bbans_mixer_file *f, void *memory);

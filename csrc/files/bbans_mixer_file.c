@@ -61,8 +61,9 @@ uint64_t bbans_mixer_file_bytes(const bbans_mixer_file *f)
 
 uint64_t bbans_mixer_file_memory(const bbans_mixer_file *f)
 {
-    return sizeof(uint16_t) * (WEIGHTS + MATCH_SLOTS +
-                               BBANS_MIXER_SLOTS * (uint64_t)prior_rows(f));
+    return BBANS_ALIGNMENT +
+           sizeof(uint16_t) * (BBANS_MIXER_SLOTS * (uint64_t)prior_rows(f) +
+                               WEIGHTS + MATCH_SLOTS);
 }
 
 /* ---- Rows ---------------------------------------------------------------- */
@@ -127,9 +128,10 @@ bbans_status bbans_mixer_file_build(bbans_context_mixer *model,
                                     const uint8_t *bytes,
                                     const bbans_mixer_file *f, void *memory)
 {
-    int16_t *weight = (int16_t *)memory;
-    uint16_t *match = (uint16_t *)(void *)(weight + WEIGHTS);
-    uint16_t *rows = match + MATCH_SLOTS;
+    /* Neighbours, of which one is a context's, in one line of the cache. */
+    uint16_t *rows = (uint16_t *)bbans_align(memory);
+    uint16_t *match = rows + BBANS_MIXER_SLOTS * prior_rows(f);
+    int16_t *weight = (int16_t *)(void *)(match + MATCH_SLOTS);
     const uint8_t *from = bytes + BBANS_MIXER_HEADER;
     bbans_status status;
     size_t i;

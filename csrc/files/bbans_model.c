@@ -178,9 +178,9 @@ static int detail_is_known(const uint8_t *bytes)
 static int codes_are_known(const uint8_t *bytes)
 {
     return bytes[TYPE] >= BBANS_MODEL_HMM &&
-           bytes[TYPE] <= BBANS_MODEL_CONTEXT_MIXER && bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
-           detail_is_known(bytes) && bytes[LISTED] <= 1 &&
-           bytes[FORM] <= has_packed_form(bytes[TYPE]) &&
+           bytes[TYPE] <= BBANS_MODEL_CONTEXT_MIXER && bytes[MODE] <= 1 &&
+           bytes[KIND] <= BBANS_KIND_TEXT && detail_is_known(bytes) &&
+           bytes[LISTED] <= 1 && bytes[FORM] <= has_packed_form(bytes[TYPE]) &&
            bytes[ENDS] <= has_alphabet(bytes[TYPE]);
 }
 

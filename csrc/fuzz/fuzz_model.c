@@ -14,6 +14,10 @@
 #define WORK_MOST ((size_t)1 << 24)
 #define PRODUCTS_MOST ((uint64_t)1 << 22)
 #define STEPS 9
+#define MIXER_NUMBERS                                                          \
+    (BBANS_MIXER_SETS * BBANS_MIXER_INPUTS +                                   \
+     BBANS_MIXER_MATCHES * BBANS_MIXER_LENGTHS)
+#define FILE_MOST (2 * MIXER_NUMBERS + 2000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -416,6 +420,60 @@ static size_t make_tree(uint8_t *file)
     return (size_t)(at - file) + 4;
 }
 
+/* A slot, and behind it those below, of whom some are there. */
+static uint8_t *put_slots(uint8_t *at, unsigned mask)
+{
+    unsigned k;
+
+    for (k = 1; k < BBANS_MIXER_SLOTS; k++)
+        if (mask >> k & 1)
+            at = put(at, below(1 << 16) & 0xFFF7, 2);
+    return at;
+}
+
+/* A prior of 64 places, some of them free. */
+static size_t make_mixer(uint8_t *file)
+{
+    static const unsigned masks[] = {2, 6, 10, 14, 0x2E, 0xFFFE};
+    const uint32_t numbers[] = {6 + below(3), 6 + below(3), 6 + below(3),
+                                1 + below(127), 0};
+    const unsigned rows = 1 + below(20);
+    uint8_t *at = file, *from;
+    size_t i;
+
+    memcpy(at,
+           "\x89"
+           "bbm\3\10\1\1\6\0\0\0",
+           12);
+    for (at += 12, i = 0; i < 5; i++)
+        at = put(at, numbers[i], 4);
+    at = put(at, rows, 4) + 4;
+    for (i = 0; i < MIXER_NUMBERS; i++)
+        at = put(at, below(4) == 0 ? random_bits() & 0xFFFF : 3000, 2);
+    for (from = at, i = 0; i < rows; i++) {
+        const unsigned mask = masks[below(6)];
+
+        at = put(at, below(3), 1);
+        at = put(at, 1 + below(UINT16_MAX), 2);
+        at = put_slots(put(at, mask, 2), mask);
+    }
+    put(file + 36, (uint64_t)(at - from), 4);
+    return (size_t)(at - file) + 4;
+}
+
+/* The same, packed. */
+static size_t make_packed_mixer(uint8_t *file)
+{
+    static uint8_t plain[FILE_MOST], packed[1 << 23];
+    const size_t n = make_mixer(plain);
+    size_t used;
+
+    bbans_store(plain + n - 4, bbans_crc32(0, plain, n - 4), 4);
+    CHECK(bbans_model_pack(plain, n, packed, sizeof packed, &used) == BBANS_OK);
+    memcpy(file, packed, used);
+    return used;
+}
+
 static void over_file(const char *name)
 {
     static uint8_t data[SIZE_MOST];
@@ -428,7 +486,7 @@ static void over_file(const char *name)
 
 int main(int argc, char **argv)
 {
-    uint8_t file[2000];
+    static uint8_t file[FILE_MOST];
     int i, change;
 
     for (i = 1; i < argc; i++)
@@ -438,7 +496,9 @@ int main(int argc, char **argv)
                                     BBANS_MODEL_LGSSM, BBANS_MODEL_VAE,
                                     BBANS_MODEL_TREE,  BBANS_MODEL_HIERARCHY};
         const int type = types[i % 6];
-        size_t n = type == BBANS_MODEL_VAE         ? make_vae(file)
+        size_t n = i % 101 == 0                    ? make_mixer(file)
+                   : i % 101 == 1                  ? make_packed_mixer(file)
+                   : type == BBANS_MODEL_VAE       ? make_vae(file)
                    : type == BBANS_MODEL_TREE      ? make_tree(file)
                    : type == BBANS_MODEL_HIERARCHY ? make_hierarchy(file)
                    : type == BBANS_MODEL_LGSSM     ? make_lgssm(file)

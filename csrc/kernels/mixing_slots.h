@@ -23,9 +23,9 @@ static inline int32_t bbans_mix_log(uint32_t v)
 /* The logit of (p + 1/2) / 2^12 by these: between -1663 and 1663. */
 static inline int32_t bbans_mix_logit(uint16_t slot)
 {
-    const uint32_t twice = (uint32_t)(slot >> 4 << 1) + 1;
+    const uint32_t p = slot >> 4, not_p = 4095 - p;
 
-    return bbans_mix_log(twice) - bbans_mix_log((1 << 13) - twice);
+    return bbans_mix_log(2 * p | 1) - bbans_mix_log(2 * not_p | 1);
 }
 
 /* p + (p' - p) share, p' being that of the bit, rounded: in 0 .. 2^12 - 1. */

@@ -216,6 +216,20 @@ static unsigned find_prior(bbans_mixer *m, unsigned contexts, unsigned half,
     return known;
 }
 
+/* A prior may be large, and far away. */
+static void prepare_prior(const bbans_mixer *m, unsigned half)
+{
+    const bbans_mixing_prior *prior = m->prior;
+    unsigned i;
+
+    for (i = 0; i < BBANS_MIXING_MANY - BBANS_MIX_MATCHES; i++)
+        bbans_prefetch(prior->row +
+                           (size_t)BBANS_MIX_SLOTS * place_of(m->context[i],
+                                                              m->hash[half][i],
+                                                              prior->row_bits),
+                       0, 1);
+}
+
 /* Loops of a length that compilers know. */
 static void prepare_half(bbans_mixer *m, uint32_t node)
 {
@@ -223,6 +237,8 @@ static void prepare_half(bbans_mixer *m, uint32_t node)
         prepare_rows(m, BBANS_MIXING_FEW - 1, node);
     else
         prepare_rows(m, BBANS_MIXING_MANY - BBANS_MIX_MATCHES, node);
+    if (m->prior != NULL)
+        prepare_prior(m, node > 1);
 }
 
 static unsigned find_half(bbans_mixer *m, unsigned half)
@@ -403,13 +419,15 @@ static uint32_t agreeing(const bbans_mixer *m, size_t place)
  * at only if they are likely to agree. */
 #define MATCH_BITS 24
 
-/* Of the last bytes, if they are enough. */
+/* Of the last bytes; 0 while there are too few. */
 static uint64_t match_hash(const bbans_mixer *m, unsigned i)
 {
     const unsigned least = match_least[i];
     uint64_t h = last_bytes(m, least < 8 ? least : 0);
     unsigned k;
 
+    if (m->n < least)
+        return 0;
     for (k = least < 8 ? least : 0; k < least; k++)
         h = h * WORD_HASH + m->bytes[(m->n - 1 - k) & m->mask] + 1;
     return h * HASH;
@@ -460,17 +478,22 @@ static void learn_match(bbans_mixer *m, unsigned i, unsigned byte,
     *place = entry;
 }
 
+static void learn_contexts(bbans_mixer *m, unsigned byte)
+{
+    m->history = m->history << 8 | byte;
+    m->n++;
+    learn_word(m, byte);
+    learn_line(m, byte);
+    find_contexts(m);
+}
+
 /* What is needed next is sought first, and comes while the half is learned. */
 void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
 {
     uint64_t hash[BBANS_MIX_MATCHES];
     unsigned i;
 
-    m->history = m->history << 8 | byte;
-    m->n++;
-    learn_word(m, byte);
-    learn_line(m, byte);
-    find_contexts(m);
+    learn_contexts(m, byte);
     prepare_half(m, 1);
     for (i = 0; i < m->mix.matches; i++) {
         hash[i] = match_hash(m, i);
@@ -480,3 +503,45 @@ void bbans_mixer_learn(bbans_mixer *m, unsigned byte)
     for (i = 0; i < m->mix.matches; i++)
         learn_match(m, i, byte, hash[i]);
 }
+
+/* ---- In parts --------------------------------------------------------------
+ */
+
+#ifndef BBANS_DECODER_ONLY
+void bbans_mixer_start_first(bbans_mixer *m)
+{
+    start_byte(m);
+}
+
+void bbans_mixer_start_second(bbans_mixer *m, unsigned first)
+{
+    prepare_half(m, 16 | first);
+    BBANS_MIXING->encode(&m->mix, first);
+    BBANS_MIXING->learn(&m->mix, first);
+    start_half(m, 16 | first);
+}
+
+void bbans_mixer_end(bbans_mixer *m, unsigned second)
+{
+    BBANS_MIXING->encode(&m->mix, second);
+}
+
+void bbans_mixer_pass(bbans_mixer *m, unsigned byte)
+{
+    learn_contexts(m, byte);
+}
+
+uint16_t bbans_mixer_check(uint32_t context, uint32_t node)
+{
+    return check_of(row_hash(context, node));
+}
+
+size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits,
+                            uint32_t context, uint32_t node, unsigned *found)
+{
+    const uint64_t hash = row_hash(context, node);
+
+    return (size_t)BBANS_MIX_SLOTS *
+           find_row(rows, place_of(context, hash, bits), check_of(hash), found);
+}
+#endif

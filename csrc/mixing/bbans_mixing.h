@@ -58,8 +58,8 @@ typedef struct {
     uint32_t word, word_before;
     size_t line, above; /* where this line and the one before begin */
     uint32_t context[BBANS_MIX_MAX];
-    uint64_t hash[2][BBANS_MIX_MAX];  /* of the rows of either half        */
-    uint32_t place_of_row[2][BBANS_MIX_MAX]; /* where they may be: or ^ 1 */
+    uint64_t hash[2][BBANS_MIX_MAX]; /* of the rows of either half        */
+    uint32_t place_of_row[2][BBANS_MIX_MAX];   /* where they may be: or ^ 1 */
     uint32_t expected_byte[BBANS_MIX_MATCHES]; /* 2^8 + it, or 0: none */
     unsigned state[BBANS_MIX_MATCHES]; /* 0 to 3, by the length; 0: none */
     bbans_mixing_match match[BBANS_MIX_MATCHES];
@@ -81,6 +81,23 @@ void bbans_mixer_start(bbans_mixer *m, const bbans_mixer_size *size,
 void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span);
 unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span);
 void bbans_mixer_learn(bbans_mixer *m, unsigned byte);
+
+#ifndef BBANS_DECODER_ONLY
+/* bbans_mixer_encode in parts, for training. */
+void bbans_mixer_start_first(bbans_mixer *m);
+void bbans_mixer_start_second(bbans_mixer *m, unsigned first);
+void bbans_mixer_end(bbans_mixer *m, unsigned second);
+
+/* Instead of coding and learning: contexts go on, nothing else. */
+void bbans_mixer_pass(bbans_mixer *m, unsigned byte);
+
+/* Where the row of a context is in a table of 2^bits, or may be put if that
+ * place is free: `node` is 1 and the bits of the byte's first half, if it is
+ * known; and what its first slot is. */
+size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits,
+                            uint32_t context, uint32_t node, unsigned *found);
+uint16_t bbans_mixer_check(uint32_t context, uint32_t node);
+#endif
 
 /* ---- Blocks --------------------------------------------------------------
  */
