@@ -126,8 +126,9 @@ INLINED static inline void mix(const bbans_mix *m, unsigned inputs,
             _mm256_set1_epi16((int16_t)bbans_mix_logit(*m->match[k]));
 
         sum[i / 8] = _mm256_add_epi16(
-            sum[i / 8], term(m, i, base[i],
-                             _mm256_sign_epi16(logit, way_to(m->expected[k]))));
+            sum[i / 8],
+            term(m, i, base[i],
+                 _mm256_mullo_epi16(logit, way_to(m->expected[k]))));
     }
     store(mixed, _mm256_max_epi16(
                      _mm256_min_epi16(_mm256_adds_epi16(sum[0], sum[1]), most),
