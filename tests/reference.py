@@ -2983,7 +2983,7 @@ class Match:
                 agree += 1
             if agree >= self.least:
                 self.z, self.g = agree, h
-        self.places[place] = n
+        self.places[place] = n if n % 2**24 else None
 
 
 class Mixer:

@@ -156,23 +156,6 @@ static inline uint32_t find_row(const uint16_t *rows, uint32_t place,
     return place ^ ((here ^ 1) & (there | less));
 }
 
-/* Brings the rows of a half near: `node` is 1 and the bits before it. */
-static inline void prepare_rows(bbans_mixer *m, unsigned contexts,
-                                uint32_t node)
-{
-    const unsigned half = node > 1, bits = m->size.row_bits;
-    unsigned i;
-
-    for (i = 0; i < contexts; i++) {
-        const uint64_t hash = row_hash(m->context[i], node);
-        const uint32_t place = place_of(m->context[i], hash, bits);
-
-        m->hash[half][i] = hash;
-        m->place_of_row[half][i] = place;
-        bbans_prefetch(m->row + (size_t)BBANS_MIX_SLOTS * place, 0, 1);
-    }
-}
-
 /* A bit for each context, set if it was seen.  No row is written here. */
 static inline unsigned find_rows(bbans_mixer *m, unsigned contexts,
                                  unsigned half)
@@ -230,17 +213,26 @@ static void prepare_prior(const bbans_mixer *m, unsigned half)
                        0, 1);
 }
 
-/* Loops of a length that compilers know. */
+/* Brings the rows of a half near: `node` is 1 and the bits before it.  One loop
+ * in one function, by pointers: in other shapes gcc 12 deletes the calls. */
 static void prepare_half(bbans_mixer *m, uint32_t node)
 {
-    if (m->size.inputs == BBANS_MIXING_FEW)
-        prepare_rows(m, BBANS_MIXING_FEW - 1, node);
-    else
-        prepare_rows(m, BBANS_MIXING_MANY - BBANS_MIX_MATCHES, node);
+    const unsigned contexts = m->size.inputs - m->mix.matches;
+    const unsigned bits = m->size.row_bits;
+    uint64_t *hash = m->hash[node > 1];
+    uint32_t *place = m->place_of_row[node > 1];
+    unsigned i;
+
+    for (i = 0; i < contexts; i++) {
+        hash[i] = row_hash(m->context[i], node);
+        place[i] = place_of(m->context[i], hash[i], bits);
+        bbans_prefetch(m->row + (size_t)BBANS_MIX_SLOTS * place[i], 0, 1);
+    }
     if (m->prior != NULL)
         prepare_prior(m, node > 1);
 }
 
+/* Loops of a length that compilers know. */
 static unsigned find_half(bbans_mixer *m, unsigned half)
 {
     const unsigned contexts = m->size.inputs - m->mix.matches;
