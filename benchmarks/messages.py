@@ -29,6 +29,10 @@ LOG_LINES = 500
 # What a record may take: bytes, or times the best peer with a dictionary.
 TARGETS = {"sms_spam": 24.6, "urls": 18.0}
 STRETCH = {"sms_spam": 24.0, "urls": 17.5}
+# The same for mixers of this size.
+MIXING_BYTES = (256 * 1024, 1 << 20, 1 << 22)
+MIXING_TARGETS = {"sms_spam": 23.9, "urls": 16.9}
+MIXING_STRETCH = {"sms_spam": 22.8, "urls": 15.8}
 JSON, LOGS = 0.6, 0.5
 
 
@@ -101,10 +105,34 @@ def measure(
         at_most=MAX_BYTES,
     )  # fmt: skip
     rows.add(f"{name}, bbans, training", seconds, "s")
+    measure_mixing(rows, name, stem, train, test)
     if Peers.ZSTD in found:
         limit = {"at_most": JSON} if name.startswith("sba") and not rows.quick else {}
         rows.add(f"{name}, bbans, to zstd", ours / found[Peers.ZSTD], "times", **limit)
     return codec
+
+
+def measure_mixing(
+    rows: Report, name: str, stem: str | None, train: list[bytes], test: list[bytes]
+) -> None:
+    for size in MIXING_BYTES[:1] if rows.quick else MIXING_BYTES:
+        start = time.perf_counter()
+        codec = bbans.RecordCodec.train(train, model="mixing", max_bytes=size)
+        seconds = time.perf_counter() - start
+        label = f"{name}, bbans, mixing, {size >> 10} KiB"
+        ours = mean_bytes(codec, test)
+        counts = stem is not None and size == MIXING_BYTES[-1] and not rows.quick
+        limit = {"at_most": MIXING_TARGETS[stem]} if counts and stem else {}
+        rows.add(label, ours, "bytes/record", **limit)
+        if counts and stem:
+            rows.add(
+                f"{label}, stretch", ours, "bytes/record", at_most=MIXING_STRETCH[stem]
+            )
+        rows.add(
+            f"{label}, model", len(codec.model.to_bytes(packed=True)), "bytes",
+            at_most=size,
+        )  # fmt: skip
+        rows.add(f"{label}, training", seconds, "s")
 
 
 def measure_log(
@@ -119,6 +147,7 @@ def measure_log(
     rows.add(f"{name}, bbans", ours, "bytes/record")
     size = len(codec.model.to_bytes(packed=True))
     rows.add(f"{name}, bbans' model", size, "bytes")
+    measure_mixing(rows, name, None, train, test)
     return ours / best
 
 

@@ -720,6 +720,8 @@ def test_latent_trees(directory):
     (["--levels", "2,2", "--latents", "1"], "--levels does not go with --latents"),
     (["--model-size", "200000"], "--model-size needs --order"),
     (["--model-size", "9", "--order", "0"], "--model-size needs --order"),
+    (["--mixing", "--states", "4"], "--states does not go with --mixing"),
+    (["--mixing", "--tree", "4"], "--mixing does not go with --tree"),
     (["--latents", "1", "--order", "0"], "--order does not go with --latents"),
     (["--latents", "1", "--states", "64"], "--states does not go with --latents"),
     (["--latents", "1", "--prec", "24"], "--prec does not go with --latents"),

@@ -37,6 +37,7 @@ FAMILY = distributions.Family.gaussian()
 GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
 HMM = bbans.HMM.random(2, 3, seed=0)
 ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
+MIXER = bbans.ContextMixer.fit(["abcabd", "abdabc"], progress=False)
 RECORDS = bbans.RecordCodec(ARHMM.freeze())
 LEVELS = bbans.HierarchicalHMM.random([2, 3], 2, seed=0)
 ROWS = np.array([[0, 1], [1, 1], [0, 0], [1, 0], [1, 1]])
@@ -250,6 +251,7 @@ EXAMPLES = [
     (ARHMM.contexts, lambda a, b: a == b),
     (HMM, PARAMETERS),
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
+    (MIXER, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (TREE, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (LGSSM, lambda a, b: repr(a.parameters()) == repr(b.parameters())),
     (VAE, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),

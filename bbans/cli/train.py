@@ -32,8 +32,8 @@ from bbans.frozen.lgssm import NOISES
 
 __all__ = ["add", "run"]
 
-# What HMMs take, linear Gaussian models (--latents) and latent trees (--tree), by
-# default.
+# What HMMs take, context mixers (--mixing), linear Gaussian models (--latents) and
+# latent trees (--tree), by default.
 HMM_OPTIONS = {
     "states": None,
     "levels": None,
@@ -45,10 +45,11 @@ HMM_OPTIONS = {
     "ends": False,
     "text": False,
 }
+MIXING_OPTIONS = {"model_size": 1 << 18, "lines": False, "ends": False, "text": False}
 LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
 TREE_OPTIONS = {"type": "uint8", "channels": 1, "prec": 24, "seed": 0}
 STATES, STATES_OF_ORDER = 64, 16
-ITERATIONS, EPOCHS = 50, 20
+ITERATIONS, EPOCHS, PASSES = 50, 20, 3
 RANGES: dict[str, tuple[str, int, int | None]] = {
     "order": ("order", 0, 16),
     "iterations": ("n_iter", 0, None),
@@ -71,7 +72,9 @@ def add(commands: Any) -> None:
         "as a frozen model. Each file is one sequence, or with --lines each line. With "
         "--order, the model is autoregressive; with --levels, hierarchical. With "
         "--latents, train a linear Gaussian model of integers instead; with --tree, a "
-        "latent tree over columns. For records: --order auto --lines --ends.",
+        "latent tree over columns; with --mixing, a context mixer, which goes on "
+        "learning while it codes. For records: --order auto --lines --ends, or "
+        "--mixing --lines --ends --model-size 4M.",
     )
     parser.set_defaults(binary=True)
     add_quiet(parser)
@@ -110,15 +113,16 @@ def add(commands: Any) -> None:
         "--model-size",
         metavar="SIZE",
         type=size,
-        help="with --order: maximum size of the model file, a number or one with K, M "
-        f"or G (default: {HMM_OPTIONS['model_size']})",
+        help="with --order or --mixing: maximum size of the model file, a number or "
+        f"one with K, M or G (default: {HMM_OPTIONS['model_size']}; with --mixing "
+        f"{MIXING_OPTIONS['model_size']})",
     )
     parser.add_argument(
         "--iterations",
         metavar="N",
         type=int,
-        help=f"EM iterations at most (default: {ITERATIONS}); with --tree, passes over "
-        f"the rows (default: {EPOCHS})",
+        help=f"EM iterations at most (default: {ITERATIONS}); with --tree or --mixing, "
+        f"passes over the data (default: {EPOCHS}, {PASSES})",
     )
     parser.add_argument(
         "--prec",
@@ -146,6 +150,12 @@ def add(commands: Any) -> None:
         action="store_const",
         const=True,
         help="the files are text in UTF-8, and the model codes text",
+    )
+    parser.add_argument(
+        "--mixing",
+        action="store_const",
+        const=True,
+        help="train a context mixer",
     )
     parser.add_argument(
         "--latents",
@@ -212,10 +222,14 @@ def _check(options: argparse.Namespace) -> None:
     from bbans.models.hierarchical_hmm import as_sizes
     from bbans.models.hmm import MAX_STATES
 
-    kinds: dict[str, dict[str, Any]] = {"latents": LATENT_OPTIONS, "tree": TREE_OPTIONS}
+    kinds: dict[str, dict[str, Any]] = {
+        "latents": LATENT_OPTIONS,
+        "tree": TREE_OPTIONS,
+        "mixing": MIXING_OPTIONS,
+    }
     named = [kind for kind in kinds if getattr(options, kind) is not None]
     if len(named) > 1:
-        options.wrong_usage("--tree does not go with --latents")
+        options.wrong_usage(f"--{named[1]} does not go with --{named[0]}")
     taken = kinds[named[0]] if named else HMM_OPTIONS
     for name in HMM_OPTIONS | LATENT_OPTIONS:
         if getattr(options, name) is None or name in taken:
@@ -230,16 +244,16 @@ def _check(options: argparse.Namespace) -> None:
             if getattr(options, name) is not None:
                 option = "--" + name.replace("_", "-")
                 options.wrong_usage(f"{option} does not go with --levels")
-    if options.model_size is not None and not options.order:
-        options.wrong_usage("--model-size needs --order")
+    if options.model_size is not None and not options.order and not options.mixing:
+        options.wrong_usage("--model-size needs --order or --mixing")
     if options.ends and not options.lines:
         options.wrong_usage("--ends needs --lines")
     if options.save_float is not None and (
         os.path.realpath(options.save_float) == os.path.realpath(options.output)
     ):
         options.wrong_usage("--save-float and --output are the same file")
-    iterations = ITERATIONS if options.tree is None else EPOCHS
-    defaults = HMM_OPTIONS | LATENT_OPTIONS | {"iterations": iterations}
+    iterations = EPOCHS if options.tree else PASSES if options.mixing else ITERATIONS
+    defaults = HMM_OPTIONS | LATENT_OPTIONS | taken | {"iterations": iterations}
     for name, default in defaults.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
@@ -255,6 +269,8 @@ def _check(options: argparse.Namespace) -> None:
         check_ranges(options, {"channels": ("n_observed", 1, 64)})
     if options.tree is not None:
         check_ranges(options, {"iterations": ("epochs", 1, None)})
+    if options.mixing:
+        check_ranges(options, {"iterations": ("n_iter", 1, None)})
     if options.levels is not None:
         as_sizes(options.levels)
     most = max(options.levels or [options.states])
@@ -287,6 +303,10 @@ def _train_to(
         kind = "bytes" if options.type == "uint8" else "integers"
         frozen = model.freeze(options.prec, kind=kind, predictive=options.predictive)
         rate = f"{model.history[-1]:.3f} bits/row"
+    elif options.mixing:
+        model = _fit_mixer(data, options)
+        frozen = model.freeze()
+        rate = f"{model.history[-1].information_content:.3f} bits/byte"
     else:
         model = _fit_hmm(data, options)
         frozen = model.freeze(options.prec, predictive=options.predictive)
@@ -339,6 +359,18 @@ def _fit_hmm(content: list[bytes], options: argparse.Namespace) -> Any:
             **how,
         )
     return HMM.fit(data, options.states, **how)
+
+
+def _fit_mixer(content: list[bytes], options: argparse.Namespace) -> Any:
+    from bbans.models.context_mixer import ContextMixer
+
+    return ContextMixer.fit(
+        [part.decode() for part in content] if options.text else content,
+        max_bytes=options.model_size,
+        ends=options.ends,
+        n_iter=options.iterations,
+        progress=False if options.quiet else None,
+    )
 
 
 def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:

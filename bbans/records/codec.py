@@ -296,7 +296,7 @@ class RecordCodec:
         It codes the end of a record as a symbol of its own, so messages need no
         lengths.
         """
-        states = {"n_states": n_states, "order": order, "seed": seed}
+        states: dict[str, Any] = {"n_states": n_states, "order": order, "seed": seed}
         given = {key: value for key, value in states.items() if value is not None}
         if one_of(model, ("arhmm", "mixing"), "model") == "mixing":
             if threads is not None:

@@ -12,7 +12,7 @@ mixing_v1.json
         the block has, and the levels that choose these, if any; the hex of the data and
         of the block.
 context_mixer_v1.json
-    cases: the file of a context mixer; its packed form, which is the library's, if any; xs
+    cases: the file of a context mixer; its packed form, the library's, or null; xs
         and the hex of their message; records, as in records_v1.json.
 """
 
@@ -135,15 +135,28 @@ def model_cases(draw):
     least = {"row_bits": 6, "match_bits": 6, "history_bits": 6}
     more = {"row_bits": 8, "match_bits": 7, "history_bits": 8}
     model = ref.ContextMixer(prior_of(draw, TEXT, 6), **more)
-    yield model_case("bytes", model, TEXT[:60])
+    yield model_case(draw, "bytes", model, TEXT[:60])
     model = ref.ContextMixer(prior_of(draw, TEXT, 8), **least, end_byte=10)
-    yield model_case("text that ends", model, TEXT[:60], "text")
+    yield model_case(draw, "text that ends", model, TEXT[:60], "text")
     prior = wild_prior(draw, TEXT, 7)
     model = ref.ContextMixer(prior, **least, rate=127, end_byte=0)
-    yield model_case("what nobody learned", model, TEXT[:30] + bytes(30))
+    yield model_case(draw, "what nobody learned", model, TEXT[:30] + bytes(30))
 
 
-def model_case(name, model, xs, kind="bytes"):
+def refused(draw, model, ends):
+    """Messages that no encoder writes."""
+    units, found = [bytes([v]) for v in range(256)], []
+    while len(found) < 4:
+        message = noise(draw, 1 + draw.below(6))
+        if not message.startswith(b"\xff"):
+            try:
+                ref.decode_record(model, message, units, ends, most=40)
+            except ref.Damage:
+                found.append(message)
+    return found
+
+
+def model_case(draw, name, model, xs, kind="bytes"):
     file, ends = ref.mixer_file(model, kind), model.end_byte is not None
     packed = FrozenModel.from_bytes(file).to_bytes(packed=True)
     records = [line.encode() for line in LINES] + [bytes(range(0, 256, 5))]
@@ -157,7 +170,7 @@ def model_case(name, model, xs, kind="bytes"):
             [record.hex(), ref.encode_record(model, record, [*record], ends).hex()]
             for record in records
         ],
-        "refused": [],
+        "refused": [message.hex() for message in refused(draw, model, ends)],
     }  # fmt: skip
 
 
