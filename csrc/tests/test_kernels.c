@@ -1581,17 +1581,18 @@ typedef struct {
     bbans_mix mix;
 } mixing;
 
-/* Slots, all or those at the ends. */
+/* Slots, all or those at the ends, or at one of them. */
 static uint16_t random_slot(uint32_t kind)
 {
-    return kind == 0 ? bbans_mix_slot(4095 * below(2), below(16))
-                     : (uint16_t)below(1 << 16);
+    return kind == 4   ? bbans_mix_slot(4095, below(16))
+           : kind == 0 ? bbans_mix_slot(4095 * below(2), below(16))
+                       : (uint16_t)below(1 << 16);
 }
 
 /* Anything that rows and weights can be; the ends of it now and then. */
 static void random_mixing(mixing *d)
 {
-    const uint32_t kind = below(4);
+    const uint32_t kind = below(5);
     int16_t *weight = d->weight[0];
     size_t i, k;
 
@@ -1601,7 +1602,8 @@ static void random_mixing(mixing *d)
     for (i = 0; i < BBANS_MIX_MATCHES; i++)
         d->match[i] = random_slot(kind);
     for (i = 0; i < sizeof d->weight / sizeof *weight; i++)
-        weight[i] = kind == 0   ? (int16_t)(below(2) ? 32767 : -32768)
+        weight[i] = kind == 4   ? 32767
+                    : kind == 0 ? (int16_t)(below(2) ? 32767 : -32768)
                     : kind == 1 ? (int16_t)below(13108)
                                 : (int16_t)((int32_t)below(1 << 16) - 32768);
     d->mix.inputs = BBANS_MIX_MAX >> below(2);
