@@ -40,7 +40,7 @@ _HOMES = {
     "bbans.frozen.alphabet": ("Alphabet",),
     "bbans.frozen.context_mixer": ("FrozenContextMixer",),
     "bbans.frozen.deep_ssm": ("FrozenDeepSSM",),
-    "bbans.frozen.model_file": ("default_model", "load_model"),
+    "bbans.frozen.model_file": ("default_model", "load_model", "text_model"),
     "bbans.frozen.network": ("FrozenNetwork",),
     "bbans.frozen.tree": ("FrozenTree",),
     "bbans.frozen.vae": ("FrozenVAE",),

@@ -34,6 +34,7 @@ from bbans.frozen.context_mixer import FrozenContextMixer as FrozenContextMixer
 from bbans.frozen.deep_ssm import FrozenDeepSSM as FrozenDeepSSM
 from bbans.frozen.model_file import default_model as default_model
 from bbans.frozen.model_file import load_model as load_model
+from bbans.frozen.model_file import text_model as text_model
 from bbans.frozen.network import FrozenNetwork as FrozenNetwork
 from bbans.frozen.tree import FrozenTree as FrozenTree
 from bbans.frozen.vae import FrozenVAE as FrozenVAE

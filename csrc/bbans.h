@@ -1554,11 +1554,11 @@ BBANS_API bbans_status bbans_mixer_training_start(bbans_mixer_training *t,
 
 /* Learn from `count` samples, in an order in which neighbours are far apart.
  *   rates  NULL: nothing is learned
- *   bits   what these samples take, about, each under all others
+ *   bits   what these samples take, each under all others, in 2^-7 bits, about
  * Returns ERR_{NULL,SIZE}. */
 BBANS_API bbans_status bbans_mixer_training_learn(bbans_mixer_training *t,
         size_t first, size_t count, const bbans_mixer_rates *rates,
-        double *bits);
+        uint64_t *bits);
 
 /* Find what each row saves in these samples: all of them, from the first on.
  * Returns ERR_{NULL,SIZE}. */

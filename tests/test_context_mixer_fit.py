@@ -208,3 +208,14 @@ def test_codecs_say_what_does_not_go_with_mixers():
         bbans.RecordCodec.train(TRAIN, model="mixing", n_states=4)
     with pytest.raises(ModelError, match="model must be"):
         bbans.RecordCodec.train(TRAIN, model="hmm")
+
+
+def test_the_model_of_short_texts_that_comes_with_bbans():
+    model = bbans.text_model()
+    assert model is bbans.text_model()
+    assert len(model.to_bytes(packed=True)) <= 1 << 18
+    text = b"Returns the number of items, or raises an error if there are none."
+    codec = bbans.RecordCodec(model)
+    assert codec.decode(codec.encode(text)) == text
+    assert len(codec.encode(text)) < 0.5 * len(text)
+    assert len(codec.encode(text)) < len(bbans.encode(text, bbans.default_model()))

@@ -79,8 +79,8 @@ def add(commands: Any) -> None:
         "--model",
         metavar="MODEL",
         type=Path,
-        help="a frozen model (.bbm), or one that comes with bbans: english, digits, "
-        "digit_rows; by default bytes are coded by their own frequencies",
+        help="a frozen model (.bbm), or one that comes with bbans: english, text, "
+        "digits, digit_rows; by default bytes are coded by their own frequencies",
     )
     for level in range(1, LEVEL_MAX + 1):
         shown = {1: "fast", LEVEL_MAX: "small"}.get(level)

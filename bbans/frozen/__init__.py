@@ -11,7 +11,12 @@ from bbans.frozen.head import Head
 from bbans.frozen.hierarchical_hmm import FrozenHierarchicalHMM
 from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
-from bbans.frozen.model_file import default_model, load_model, shipped_model
+from bbans.frozen.model_file import (
+    default_model,
+    load_model,
+    shipped_model,
+    text_model,
+)
 from bbans.frozen.network import FrozenNetwork, NetworkNode
 from bbans.frozen.tree import FrozenTree
 from bbans.frozen.vae import FrozenVAE
@@ -35,4 +40,5 @@ __all__ = [
     "default_model",
     "load_model",
     "shipped_model",
+    "text_model",
 ]

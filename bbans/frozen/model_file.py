@@ -37,9 +37,16 @@ from bbans.frozen.base import (
     read_header,
 )
 
-__all__ = ["SHIPPED", "default_model", "load_model", "model_facts", "shipped_model"]
+__all__ = [
+    "SHIPPED",
+    "default_model",
+    "load_model",
+    "model_facts",
+    "shipped_model",
+    "text_model",
+]
 
-SHIPPED = ("english", "digits", "digit_rows")
+SHIPPED = ("english", "text", "digits", "digit_rows")
 """The models that come with the package."""
 
 
@@ -62,14 +69,24 @@ def default_model() -> FrozenModel:
     return shipped_model("english")
 
 
+def text_model() -> FrozenModel:
+    """Return the context mixer of short texts that comes with the package.
+
+    It codes records of any bytes with their ends, those of English text, and of text
+    about programs above all, in fewest bits, and adapts to each. It takes 256 KB as a
+    file, and some megabytes of memory.
+    """
+    return shipped_model("text")
+
+
 @cache
 def shipped_model(name: str) -> FrozenModel:
     """Return a model that comes with the package.
 
     Parameters
     ----------
-    name : {"english", "digits", "digit_rows"}
-        The default model; a VAE of images of 28 x 28 bits, handwritten digits; a deep
+    name : {"english", "text", "digits", "digit_rows"}
+        The default model; the context mixer of `text_model`; a VAE of images of 28 x 28 bits, handwritten digits; a deep
         state space model of the rows of such images.
 
     Raises

@@ -49,6 +49,7 @@ _WEIGHTS, _FACTORS = 10, 20
 _PIECE, _LEAST, _SHARE = 4096, 64, 32
 _TABLE_BITS = 22  # of rows that are counted, at most
 _ROWS = 4  # room for so many per byte; 28 are looked up, one in eight is another
+_UNIT = 128  # of bits in C
 _BATCH = 64  # samples, between two looks at the progress bar
 
 # A prior has this many places for a row, at least; half as many at most.
@@ -322,11 +323,11 @@ class _Training:
     def learn(self, n: int, bar: Any) -> Iteration:
         """Pass n over the samples, from 1."""
         rates = ffi.new("bbans_mixer_rates *", [_WEIGHTS // n, _FACTORS // n])
-        bits, total = ffi.new("double *"), 0.0
+        bits, total = ffi.new("uint64_t *"), 0
         for first, count in self._batches():
             check(lib.bbans_mixer_training_learn(self._c, first, count, rates, bits))
             total += bits[0]
-        rate = total / self._n_bytes
+        rate = total / _UNIT / self._n_bytes
         if bar is not None:
             bar.set_postfix_str(f"{rate:.4f} bits/byte", False)
             bar.update()

@@ -696,7 +696,7 @@ bbans_status bbans_mixer_training_start(bbans_mixer_training *t,
 bbans_status bbans_mixer_training_learn(bbans_mixer_training *t, size_t first,
                                         size_t count,
                                         const bbans_mixer_rates *rates,
-                                        double *bits)
+                                        uint64_t *bits)
 {
     uint64_t sum = 0;
     size_t i;
@@ -710,7 +710,7 @@ bbans_status bbans_mixer_training_learn(bbans_mixer_training *t, size_t first,
     for (i = first; i < first + count; i++)
         sum += learn_sample(t, (size_t)((uint64_t)i * t->stride % t->samples),
                             rates);
-    *bits = (double)sum / (1 << BBANS_LOGIT_BITS);
+    *bits = sum;
     return BBANS_OK;
 }
 
@@ -780,7 +780,7 @@ static void count_like(const bbans_mixer_training *t, uint32_t *like)
 bbans_status bbans_mixer_training_weigh(bbans_mixer_training *t, size_t first,
                                         size_t count)
 {
-    double bits;
+    uint64_t bits;
 
     if (t == NULL)
         return BBANS_ERR_NULL;
