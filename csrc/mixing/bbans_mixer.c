@@ -164,10 +164,10 @@ static inline unsigned find_rows(bbans_mixer *m, unsigned contexts,
     unsigned known = 0, i;
 
     for (i = 0; i < contexts; i++) {
-        const uint16_t check = check_of(m->hash[half][i]);
+        const uint16_t check = check_of(m->sought[half][i].hash);
         unsigned found;
         const uint32_t place =
-            find_row(m->row, m->place_of_row[half][i], check, &found);
+            find_row(m->row, m->sought[half][i].place, check, &found);
 
         x->row[i] = m->row + (size_t)BBANS_MIX_SLOTS * place;
         x->from[i] = found ? x->row[i] : fresh;
@@ -186,10 +186,11 @@ static unsigned find_prior(bbans_mixer *m, unsigned contexts, unsigned half,
 
     for (i = 0; i < contexts; i++) {
         if ((known >> i & 1) == 0) {
-            const uint32_t place = find_row(
-                prior->row,
-                place_of(m->context[i], m->hash[half][i], prior->row_bits),
-                m->mix.check[i], &found);
+            const uint32_t place =
+                find_row(prior->row,
+                         place_of(m->context[i], m->sought[half][i].hash,
+                                  prior->row_bits),
+                         m->mix.check[i], &found);
 
             if (found)
                 m->mix.from[i] = prior->row + (size_t)BBANS_MIX_SLOTS * place;
@@ -206,27 +207,28 @@ static void prepare_prior(const bbans_mixer *m, unsigned half)
     unsigned i;
 
     for (i = 0; i < BBANS_MIXING_MANY - BBANS_MIX_MATCHES; i++)
-        bbans_prefetch(prior->row +
-                           (size_t)BBANS_MIX_SLOTS * place_of(m->context[i],
-                                                              m->hash[half][i],
-                                                              prior->row_bits),
+        bbans_prefetch(prior->row + (size_t)BBANS_MIX_SLOTS *
+                                        place_of(m->context[i],
+                                                 m->sought[half][i].hash,
+                                                 prior->row_bits),
                        0, 1);
 }
 
-/* Brings the rows of a half near: `node` is 1 and the bits before it.  One loop
- * in one function, by pointers: in other shapes gcc 12 deletes the calls. */
+/* Brings the rows of a half near: `node` is 1 and the bits before it.  Hash and
+ * place are of one array: of two, GCC 12 makes one's address of the other's,
+ * sees no store to *m, and drops the call. */
 static void prepare_half(bbans_mixer *m, uint32_t node)
 {
     const unsigned contexts = m->size.inputs - m->mix.matches;
     const unsigned bits = m->size.row_bits;
-    uint64_t *hash = m->hash[node > 1];
-    uint32_t *place = m->place_of_row[node > 1];
+    bbans_mixing_sought *sought = m->sought[node > 1];
     unsigned i;
 
     for (i = 0; i < contexts; i++) {
-        hash[i] = row_hash(m->context[i], node);
-        place[i] = place_of(m->context[i], hash[i], bits);
-        bbans_prefetch(m->row + (size_t)BBANS_MIX_SLOTS * place[i], 0, 1);
+        sought[i].hash = row_hash(m->context[i], node);
+        sought[i].place = place_of(m->context[i], sought[i].hash, bits);
+        bbans_prefetch(m->row + (size_t)BBANS_MIX_SLOTS * sought[i].place, 0,
+                       1);
     }
     if (m->prior != NULL)
         prepare_prior(m, node > 1);

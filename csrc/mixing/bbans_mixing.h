@@ -47,6 +47,11 @@ typedef struct {
     uint32_t length; /* of what agrees before it; 0: no match */
 } bbans_mixing_match;
 
+typedef struct {
+    uint64_t hash;
+    uint32_t place; /* it may be there, or at place ^ 1 */
+} bbans_mixing_sought;
+
 /* Bytes so far lie at bytes[place & mask], the last mask + 1 of them. */
 typedef struct {
     bbans_mix mix;
@@ -58,9 +63,8 @@ typedef struct {
     uint32_t word, word_before;
     size_t line, above; /* where this line and the one before begin */
     uint32_t context[BBANS_MIX_MAX];
-    uint64_t hash[2][BBANS_MIX_MAX]; /* of the rows of either half        */
-    uint32_t place_of_row[2][BBANS_MIX_MAX];   /* where they may be: or ^ 1 */
-    uint32_t expected_byte[BBANS_MIX_MATCHES]; /* 2^8 + it, or 0: none */
+    bbans_mixing_sought sought[2][BBANS_MIX_MAX]; /* rows of either half */
+    uint32_t expected_byte[BBANS_MIX_MATCHES];    /* 2^8 + it, or 0: none */
     unsigned state[BBANS_MIX_MATCHES]; /* 0 to 3, by the length; 0: none */
     bbans_mixing_match match[BBANS_MIX_MATCHES];
     uint16_t expected[BBANS_MIX_MATCHES][BBANS_MIXING_LENGTHS];
