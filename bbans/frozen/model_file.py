@@ -87,7 +87,8 @@ def shipped_model(name: str) -> FrozenModel:
     ----------
     name : {"english", "text", "digits", "digit_rows"}
         The default model; the context mixer of `text_model`; a VAE of images of 28 x
-        28 bits, handwritten digits; a deep state space model of the rows of such images.
+        28 bits, handwritten digits; a deep state space model of the rows of such
+        images.
 
     Raises
     ------
