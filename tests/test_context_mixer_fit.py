@@ -153,6 +153,15 @@ def test_memory_is_chosen_when_frozen():
         MODEL.freeze(row_bits=5)
 
 
+def test_longer_records_have_more_memory():
+    long = [b" ".join(TRAIN[n : n + 40]) for n in range(0, 120, 40)]
+    frozen = ContextMixer.fit(long, progress=False).freeze()
+    usual = MODEL.freeze()
+    assert (usual.row_bits, usual.match_bits, usual.history_bits) == (12, 10, 12)
+    for name in ("row_bits", "match_bits", "history_bits"):
+        assert getattr(frozen, name) > getattr(usual, name)
+
+
 def test_information_content_is_that_of_the_message():
     assert MODEL.information_content(TEST[0]) == 8 * len(MODEL.freeze().encode(TEST[0]))
 

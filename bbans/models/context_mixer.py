@@ -47,8 +47,9 @@ _WEIGHTS, _FACTORS = 10, 20
 # Bytes of a long sample that are learned from as one, which others say something
 # about: at least so many, and as a share of all.
 _PIECE, _LEAST, _SHARE = 4096, 64, 32
+_VISITS = 28  # of rows, for a byte
 _TABLE_BITS = 22  # of rows that are counted, at most
-_ROWS = 4  # room for so many per byte; 28 are looked up, one in eight is another
+_ROWS = 4  # room for so many per byte: of those visited one in eight is another
 _UNIT = 128  # of bits in C
 _BATCH = 64  # samples, between two looks at the progress bar
 
@@ -59,15 +60,33 @@ _FITTINGS, _FITS = 6, 0.97  # looks for what the file may hold
 # Which byte stands before an end where several are as seldom.
 _ENDS = b"\n\0\r"
 
-# What coding remembers by default: of a record, and of a file.
-_RECORD = {"row_bits": 12, "match_bits": 10, "history_bits": 12}
-_FILE = {"row_bits": 18, "match_bits": 18, "history_bits": 22}
-
 
 class _Prior(NamedTuple):
     row: NDArray[np.uint16]
     weight: NDArray[np.int16]
     match: NDArray[np.uint16]
+
+
+class _Memory(NamedTuple):
+    """What coding remembers, by default."""
+
+    row_bits: int
+    match_bits: int
+    history_bits: int
+
+    @classmethod
+    def of_records(cls, length: int) -> _Memory:
+        """Enough for nearly all contexts of a record of this length: that memory is
+        cleared for each."""
+        bits = length.bit_length()
+        return cls(
+            min(max((_VISITS * length).bit_length(), 12), 18),
+            min(max(bits + 3, 10), 18),
+            min(max(bits + 3, 12), 22),
+        )
+
+
+_FILES = _Memory(18, 18, 22)
 
 
 class ContextMixer(FloatModel):
@@ -85,11 +104,13 @@ class ContextMixer(FloatModel):
     True
     """
 
-    __slots__ = ("_end", "_kind", "_match", "_row", "_weight")
+    __slots__ = ("_end", "_kind", "_match", "_memory", "_row", "_weight")
 
-    def __init__(self, prior: _Prior, kind: Kind, end: int | None) -> None:
+    def __init__(
+        self, prior: _Prior, memory: _Memory, kind: Kind, end: int | None
+    ) -> None:
         self._row, self._weight, self._match = prior
-        self._kind, self._end = kind, end
+        self._memory, self._kind, self._end = memory, kind, end
         self._history: tuple[Iteration, ...] = ()
 
     @classmethod
@@ -177,12 +198,16 @@ class ContextMixer(FloatModel):
             for at in range(0, x.size, size)
         ]
         symbols = np.concatenate(pieces)
-        end = _rarest(symbols) if alphabet.ends else None
+        end, memory = None, _FILES
+        if alphabet.ends:
+            end = _rarest(symbols)
+            records = max(int((symbols > 255).sum()), 1)
+            memory = _Memory.of_records(symbols.size // records)
         data = np.where(symbols > 255, end or 0, symbols).astype(np.uint8)
         training = _Training(data, [piece.size for piece in pieces])
 
         def packed_bytes(prior: _Prior) -> int:
-            frozen = cls(prior, alphabet.kind, end).freeze()
+            frozen = cls(prior, memory, alphabet.kind, end).freeze()
             return len(frozen.to_bytes(packed=True))
 
         with progress_bar(n_iter, progress) as bar:
@@ -193,7 +218,7 @@ class ContextMixer(FloatModel):
                 training.limit(max_bytes, packed_bytes)
                 history.append(training.learn(1, None))
                 prior = training.limit(max_bytes, packed_bytes)
-        model = cls(prior, alphabet.kind, end)
+        model = cls(prior, memory, alphabet.kind, end)
         model._history = tuple(history)
         return model
 
@@ -243,8 +268,9 @@ class ContextMixer(FloatModel):
         Parameters
         ----------
         row_bits, match_bits, history_bits : int, optional
-            What coding remembers, as for `FrozenContextMixer`: by default 12, 10 and
-            12 (136 KB) with ends, for records, and 18, 18 and 22 (14 MB) without.
+            What coding remembers, as for `FrozenContextMixer`. By default, with ends,
+            12, 10 and 12 (168 KB), more if the samples are longer than 140 bytes in the
+            mean; without, 18, 18 and 22 (14 MB).
         rate : int
             How fast weights learn while coding, 1 to 127.
 
@@ -253,14 +279,12 @@ class ContextMixer(FloatModel):
         ModelError
             If one is out of range.
         """
-        default = _FILE if self._end is None else _RECORD
         given = {
             "row_bits": row_bits, "match_bits": match_bits,
             "history_bits": history_bits,
         }  # fmt: skip
-        memory = {
-            name: default[name] if value is None else value
-            for name, value in given.items()
+        memory = self._memory._asdict() | {
+            name: value for name, value in given.items() if value is not None
         }
         return FrozenContextMixer(
             self._row, self._weight, self._match,
@@ -272,6 +296,7 @@ class ContextMixer(FloatModel):
             "row": self._row.astype(np.uint32),
             "weight": self._weight.astype(np.int64),
             "match": self._match.astype(np.uint32),
+            "memory": np.array(self._memory, np.int64),
             "kind": np.array(self._kind.encode("ascii")),
             "end": np.array(-1 if self._end is None else self._end, np.int64),
         }
@@ -281,9 +306,12 @@ class ContextMixer(FloatModel):
         end = int(arrays["end"])
         prior = _Prior(arrays["row"], arrays["weight"], arrays["match"])
         kind: Any = bytes(arrays["kind"]).decode("ascii")
-        frozen = FrozenContextMixer(*prior, kind=kind, end=None if end < 0 else end)
+        memory = _Memory(*map(int, arrays["memory"]))
+        frozen = FrozenContextMixer(
+            *prior, **memory._asdict(), kind=kind, end=None if end < 0 else end
+        )
         prior = _Prior(frozen.row, frozen.weight, frozen.match)
-        return cls(prior, kind, frozen.end)
+        return cls(prior, memory, kind, frozen.end)
 
 
 def _rarest(symbols: NDArray[np.int32]) -> int:
