@@ -1509,12 +1509,13 @@ BBANS_API bbans_status bbans_context_mixer_init(bbans_context_mixer *model,
 
 /* ---- Training context mixers --------------------------------------------- */
 
-/* A prior from samples, each of which is learned from as if the others were all
- * that is known: docs/maths.md, "Mixing: training".  In order: start, learn
- * some times over all samples; if rows are too many, weigh all, keep, and learn
- * again; finish.  Not in builds of the decoder alone. */
+/* A prior from samples, which are learned from in parts of neighbours, each as
+ * if the other parts were all that is known: docs/maths.md, "Mixing: training".
+ * In order: start, learn some times all parts; if rows are too many, weigh all
+ * parts, keep, and learn again; finish.  Not in builds of the decoder alone. */
 enum {
     BBANS_MIXER_TRAINING_BUCKETS = 12, /* of counts                          */
+    BBANS_MIXER_TRAINING_PARTS = 10,   /* of the samples                     */
     BBANS_MIXER_TRAINING_BITS_MAX = 24,
     BBANS_MIXER_TRAINING_LONGEST = 8192, /* bytes of a sample                */
     BBANS_MIXER_TRAINING_RATE_MAX = 255
@@ -1524,7 +1525,7 @@ enum {
 typedef struct {
     const uint8_t *bytes;
     const size_t *ends;
-    size_t samples, stride;
+    size_t samples;
     unsigned table_bits;
     size_t rows;    /* that were counted */
     void *workshop; /* in the caller's memory */
@@ -1552,18 +1553,18 @@ BBANS_API bbans_status bbans_mixer_training_start(bbans_mixer_training *t,
         const uint8_t *bytes, const size_t *ends, size_t samples,
         unsigned table_bits, void *memory, size_t memory_bytes);
 
-/* Learn from `count` samples, in an order in which neighbours are far apart.
+/* Learn from one part of the samples.
+ *   part   below BBANS_MIXER_TRAINING_PARTS
  *   rates  NULL: nothing is learned
- *   bits   what these samples take, each under all others, in 2^-7 bits, about
+ *   bits   what these samples take under all other parts, in 2^-7 bits, about
  * Returns ERR_{NULL,SIZE}. */
 BBANS_API bbans_status bbans_mixer_training_learn(bbans_mixer_training *t,
-        size_t first, size_t count, const bbans_mixer_rates *rates,
-        uint64_t *bits);
+        unsigned part, const bbans_mixer_rates *rates, uint64_t *bits);
 
-/* Find what each row saves in these samples: all of them, from the first on.
+/* Find what each row saves in one part: all parts, the first at first.
  * Returns ERR_{NULL,SIZE}. */
 BBANS_API bbans_status bbans_mixer_training_weigh(bbans_mixer_training *t,
-        size_t first, size_t count);
+        unsigned part);
 
 /* Keep the rows that save most per byte that they take in a packed file, as far
  * as `bytes` go, by a rough estimate; of all that were counted.

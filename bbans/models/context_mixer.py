@@ -51,7 +51,7 @@ _VISITS = 28  # of rows, for a byte
 _TABLE_BITS = 22  # of rows that are counted, at most
 _ROWS = 4  # room for so many per byte: of those visited one in eight is another
 _UNIT = 128  # of bits in C
-_BATCH = 64  # samples, between two looks at the progress bar
+_PARTS = int(lib.BBANS_MIXER_TRAINING_PARTS)
 
 # A prior has this many places for a row, at least; half as many at most.
 _PLACES = 1.9
@@ -148,8 +148,8 @@ class ContextMixer(FloatModel):
         Returns
         -------
         model : ContextMixer
-            Its `history` has what the samples took in each pass, each coded under all
-            others.
+            Its `history` has what the samples took in each pass, each tenth of them
+            coded under the others.
 
         Raises
         ------
@@ -161,9 +161,9 @@ class ContextMixer(FloatModel):
 
         Notes
         -----
-        Every sample is coded under what the others say: its own counts are taken out
-        before, so that what was seen once is trusted as far as it holds elsewhere. The
-        same samples give the same model. docs/maths.md, "Mixing: training".
+        Each tenth of the samples is coded under what the others say: its own counts are
+        taken out, so that contexts are trusted as far as they hold elsewhere. The same
+        samples give the same model. docs/maths.md, "Mixing: training".
         """
         n_iter = as_integer(n_iter, "n_iter", 1)
         if max_bytes is not None:
@@ -330,7 +330,7 @@ class _Training:
         size = int(lib.bbans_mixer_training_bytes(max(sizes), bits))
         memory = np.empty(size, np.uint8)
         self._held = data, ends, memory
-        self._n_bytes, self._n_samples = data.size, len(sizes)
+        self._n_bytes = data.size
         self._budget: float | None = None
         self._c = ffi.new("bbans_mixer_training *")
         check(
@@ -344,16 +344,12 @@ class _Training:
     def n_rows(self) -> int:
         return int(self._c.rows)
 
-    def _batches(self) -> Iterable[tuple[int, int]]:
-        for first in range(0, self._n_samples, _BATCH):
-            yield first, min(_BATCH, self._n_samples - first)
-
     def learn(self, n: int, bar: Any) -> Iteration:
         """Pass n over the samples, from 1."""
         rates = ffi.new("bbans_mixer_rates *", [_WEIGHTS // n, _FACTORS // n])
         bits, total = ffi.new("uint64_t *"), 0
-        for first, count in self._batches():
-            check(lib.bbans_mixer_training_learn(self._c, first, count, rates, bits))
+        for part in range(_PARTS):
+            check(lib.bbans_mixer_training_learn(self._c, part, rates, bits))
             total += bits[0]
         rate = total / _UNIT / self._n_bytes
         if bar is not None:
@@ -363,8 +359,8 @@ class _Training:
 
     def weigh(self) -> None:
         """Find what each row saves."""
-        for first, count in self._batches():
-            check(lib.bbans_mixer_training_weigh(self._c, first, count))
+        for part in range(_PARTS):
+            check(lib.bbans_mixer_training_weigh(self._c, part))
 
     def limit(self, max_bytes: int, packed_bytes: Callable[[_Prior], int]) -> _Prior:
         """Keep the rows that a file of `max_bytes` has room for.

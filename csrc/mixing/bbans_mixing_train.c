@@ -604,7 +604,7 @@ static void start_exact(workshop *w)
         w->factor[i] = FACTOR_ONE;
 }
 
-/* Bits of a sample in 2^-7, roughly. */
+/* Bits of a sample whose counts are taken out, in 2^-7, roughly. */
 static uint64_t learn_sample(bbans_mixer_training *t, size_t s,
                              const bbans_mixer_rates *rates)
 {
@@ -618,7 +618,6 @@ static uint64_t learn_sample(bbans_mixer_training *t, size_t s,
         return 0;
     size = size_for(n);
     find_visits(t, bytes, n);
-    count_visits(w, bytes, n, 0);
     make_local(w, n);
     make_weights(w);
     bbans_mixer_start(&w->mixer, &size, &w->prior, bytes, SIZE_MAX, w->memory);
@@ -631,7 +630,6 @@ static uint64_t learn_sample(bbans_mixer_training *t, size_t s,
         bits += (uint64_t)bits_of_share(w->mixer.mix.left);
         bbans_mixer_learn(&w->mixer, bytes[i]);
     }
-    count_visits(w, bytes, n, 1);
     return bits;
 }
 
@@ -646,7 +644,8 @@ static size_t common_divisor(size_t a, size_t b)
     return a;
 }
 
-/* Samples come in an order in which neighbours are far apart. */
+/* In steps of this, samples come in an order in which neighbours are far apart.
+ */
 static size_t stride_of(size_t samples)
 {
     size_t stride = (size_t)((uint64_t)samples * 618 / 1000) | 1;
@@ -685,7 +684,6 @@ bbans_status bbans_mixer_training_start(bbans_mixer_training *t,
     t->ends = ends;
     t->samples = samples;
     t->table_bits = table_bits;
-    t->stride = stride_of(samples);
     t->rows = 0;
     t->workshop = w;
     start_exact(w);
@@ -693,24 +691,49 @@ bbans_status bbans_mixer_training_start(bbans_mixer_training *t,
     return BBANS_OK;
 }
 
-bbans_status bbans_mixer_training_learn(bbans_mixer_training *t, size_t first,
-                                        size_t count,
+/* The first sample of a part. */
+static size_t first_of(const bbans_mixer_training *t, unsigned part)
+{
+    const size_t parts = BBANS_MIXER_TRAINING_PARTS;
+
+    return t->samples / parts * part + t->samples % parts * part / parts;
+}
+
+/* Take the counts of samples out, or put them back. */
+static void count_samples(bbans_mixer_training *t, size_t from, size_t to,
+                          int up)
+{
+    size_t s, n;
+
+    for (s = from; s < to; s++) {
+        const uint8_t *bytes = sample_of(t, s, &n);
+
+        find_visits(t, bytes, n);
+        count_visits(workshop_of(t), bytes, n, up);
+    }
+}
+
+bbans_status bbans_mixer_training_learn(bbans_mixer_training *t, unsigned part,
                                         const bbans_mixer_rates *rates,
                                         uint64_t *bits)
 {
-    uint64_t sum = 0;
-    size_t i;
+    size_t from, n, stride, i;
 
     if (t == NULL || bits == NULL)
         return BBANS_ERR_NULL;
-    if (first > t->samples || count > t->samples - first ||
+    if (part >= BBANS_MIXER_TRAINING_PARTS ||
         (rates != NULL && (rates->weights > BBANS_MIXER_TRAINING_RATE_MAX ||
                            rates->factors > BBANS_MIXER_TRAINING_RATE_MAX)))
         return BBANS_ERR_SIZE;
-    for (i = first; i < first + count; i++)
-        sum += learn_sample(t, (size_t)((uint64_t)i * t->stride % t->samples),
-                            rates);
-    *bits = sum;
+    from = first_of(t, part);
+    n = first_of(t, part + 1) - from;
+    stride = stride_of(n > 0 ? n : 1);
+    *bits = 0;
+    count_samples(t, from, from + n, 0);
+    for (i = 0; i < n; i++)
+        *bits +=
+            learn_sample(t, from + (size_t)((uint64_t)i * stride % n), rates);
+    count_samples(t, from, from + n, 1);
     return BBANS_OK;
 }
 
@@ -777,14 +800,13 @@ static void count_like(const bbans_mixer_training *t, uint32_t *like)
                  count_of(w->row + i)]++;
 }
 
-bbans_status bbans_mixer_training_weigh(bbans_mixer_training *t, size_t first,
-                                        size_t count)
+bbans_status bbans_mixer_training_weigh(bbans_mixer_training *t, unsigned part)
 {
     uint64_t bits;
 
     if (t == NULL)
         return BBANS_ERR_NULL;
-    if (first == 0) {
+    if (part == 0) {
         workshop *w = workshop_of(t);
         size_t i;
 
@@ -792,7 +814,7 @@ bbans_status bbans_mixer_training_weigh(bbans_mixer_training *t, size_t first,
         for (i = 0; i < (size_t)1 << t->table_bits; i++)
             w->row[i].gain = 0;
     }
-    return bbans_mixer_training_learn(t, first, count, NULL, &bits);
+    return bbans_mixer_training_learn(t, part, NULL, &bits);
 }
 
 bbans_status bbans_mixer_training_keep(bbans_mixer_training *t, size_t bytes,
