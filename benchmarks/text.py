@@ -133,16 +133,17 @@ def ours(level: int) -> Codec:
 def bare() -> Codec:
     """A block of the default coder: its method, which is a byte, and its data."""
     coder = MixingCoder(DEFAULT)
+    coders = {coder.method: coder, ByteCoder.method: ByteCoder()}
 
     def encode(data: bytes) -> bytes:
         method, block = coder.shortest(np.frombuffer(data, np.uint8))
         return bytes([method]) + bytes(block)
 
     def decode(data: bytes, length: int) -> bytes:
-        if data[0] != coder.method:  # stored
+        if data[0] not in coders:  # stored
             return data[1:]
         out = np.empty(length, np.uint8)
-        coder.decode(data[1:], out)
+        coders[data[0]].decode(data[1:], out)
         return out.tobytes()
 
     return Codec(encode, decode)

@@ -346,6 +346,7 @@ static void start_byte(bbans_mixer *m)
     start_half(m, 1);
 }
 
+#ifndef BBANS_DECODER_ONLY
 void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span)
 {
     prepare_half(m, 16 | byte >> 4);
@@ -357,6 +358,7 @@ void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span)
     span->start = m->mix.start;
     span->end = m->mix.start + m->mix.left;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* What takes time is learned while the next rows come. */
 unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span)

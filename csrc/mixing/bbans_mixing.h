@@ -82,7 +82,9 @@ void bbans_mixer_start(bbans_mixer *m, const bbans_mixer_size *size,
 
 /* The span of 2^BBANS_PREC_MAX slots that a byte has, or whose it is that has
  * a slot.  Then the byte is to be put at bytes[n & mask], and _learn called. */
+#ifndef BBANS_DECODER_ONLY
 void bbans_mixer_encode(bbans_mixer *m, unsigned byte, bbans_span *span);
+#endif /* BBANS_DECODER_ONLY */
 unsigned bbans_mixer_decode(bbans_mixer *m, uint32_t slot, bbans_span *span);
 void bbans_mixer_learn(bbans_mixer *m, unsigned byte);
 
