@@ -1509,6 +1509,7 @@ BBANS_API bbans_status bbans_context_mixer_init(bbans_context_mixer *model,
 
 /* ---- Training context mixers --------------------------------------------- */
 
+#ifndef BBANS_DECODER_ONLY
 /* A prior from samples, which are learned from in parts of neighbours, each as
  * if the other parts were all that is known: docs/maths.md, "Mixing: training".
  * In order: start, learn some times all parts; if rows are too many, weigh all
@@ -1578,6 +1579,7 @@ BBANS_API bbans_status bbans_mixer_training_keep(bbans_mixer_training *t,
 BBANS_API bbans_status bbans_mixer_training_finish(bbans_mixer_training *t,
         unsigned prior_bits, uint16_t *row, int16_t *weight, uint16_t *match,
         size_t *rows);
+#endif /* BBANS_DECODER_ONLY */
 
 /* Any frozen model. */
 union bbans_frozen {

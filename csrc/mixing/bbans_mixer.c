@@ -540,4 +540,4 @@ size_t bbans_mixer_find_row(const uint16_t *rows, unsigned bits,
     return (size_t)BBANS_MIX_SLOTS *
            find_row(rows, place_of(context, hash, bits), check_of(hash), found);
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */

@@ -914,4 +914,4 @@ bbans_status bbans_mixer_training_finish(bbans_mixer_training *t,
     *rows = put_rows(t, prior_bits, row);
     return BBANS_OK;
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */
