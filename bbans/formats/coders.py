@@ -70,6 +70,7 @@ __all__ = [
     "decode_block",
     "named",
     "restored_text",
+    "shortest_of",
 ]
 
 LEVEL_DEFAULT, LEVEL_MAX = 5, 9
@@ -214,7 +215,7 @@ class Coder(ABC):
         """
         data = self.encode(steps)
         ways = [] if data is None else [(self.method, data)]
-        return _shortest([*ways, *self._without(steps)])
+        return shortest_of([*ways, *self._without(steps)])
 
     def _floats(
         self,
@@ -245,7 +246,7 @@ class Coder(ABC):
         assert data is not None
         if self.level < _ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
             return self.method, data  # the bytes themselves would gain less
-        return _shortest([(self.method, data), *self._without(steps)])
+        return shortest_of([(self.method, data), *self._without(steps)])
 
     def _without(self, steps: NDArray[Any]) -> Iterator[tuple[int, Buffer]]:
         """The ways to code a block that every container has, by method and data."""
@@ -464,7 +465,7 @@ class PieceCoder(Coder):
             if 4 * len(data) < steps.nbytes:
                 return self.method, data  # pieces are bytes where these are shorter
         ways = [] if data is None else [(self.method, data)]
-        found = _shortest([*ways, *self._without(steps)])
+        found = shortest_of([*ways, *self._without(steps)])
         return found if found[0] == self.method else self._as_bytes(steps, found)
 
     def _as_bytes(
@@ -476,7 +477,7 @@ class PieceCoder(Coder):
         if self.level < LEVEL_MIN:
             return found
         data = encode_mixing(octets(steps), self.level)
-        return found if data is None else _shortest([(MIXING, data), found])
+        return found if data is None else shortest_of([(MIXING, data), found])
 
 
 class ModelCoder(Coder):
@@ -562,7 +563,7 @@ class ModelCoder(Coder):
         data = self.encode(steps)
         if len(data) <= steps.nbytes:
             return self.method, data
-        return _shortest(self._without(steps))
+        return shortest_of(self._without(steps))
 
 
 class CodecCoder(Coder):
@@ -668,7 +669,7 @@ class CodecCoder(Coder):
         return named(self.name, self.fingerprint)
 
 
-def _shortest(ways: Iterable[tuple[int, Buffer]]) -> tuple[int, Buffer]:
+def shortest_of(ways: Iterable[tuple[int, Buffer]]) -> tuple[int, Buffer]:
     """The first of the ways that take the fewest bytes."""
     return min(ways, key=lambda way: len(way[1]))
 

@@ -10,7 +10,7 @@ from bbans._arguments import as_integer
 from bbans._records import Buffer
 from bbans.errors import ModelError
 from bbans.formats.bytes import encode_bytes, octets
-from bbans.formats.coders import LEVEL_DEFAULT, LEVEL_MAX, ByteCoder, Coder
+from bbans.formats.coders import LEVEL_DEFAULT, LEVEL_MAX, ByteCoder, Coder, shortest_of
 from bbans.formats.container import BYTE_BLOCK, MIXING, STORED
 from bbans.formats.mixing import LEVEL_MIN, LINE_MAX, decode_mixing, encode_mixing
 
@@ -86,7 +86,7 @@ class MixingCoder(Coder):
             ways = [(self.method, data)]
         if plain.size <= _BYTES_TRIED:
             ways.append((BYTE_BLOCK, encode_bytes(plain, 1)))
-        return min(ways, key=lambda way: len(way[1]))
+        return shortest_of(ways)
 
 
 def bytes_coder(level: int = LEVEL_DEFAULT) -> Coder:

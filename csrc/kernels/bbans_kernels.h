@@ -293,10 +293,15 @@ typedef struct {
     int32_t rate;     /* below 2^7 */
 } bbans_mixed;
 
-/* floor(v / 2^16). */
+/* floor(v / 2^bits). */
+static inline int32_t bbans_floor_of(int32_t v, unsigned bits)
+{
+    return v < 0 ? ~(~v >> bits) : v >> bits;
+}
+
 static inline int32_t bbans_floor_16(int32_t v)
 {
-    return v < 0 ? ~(~v >> 16) : v >> 16;
+    return bbans_floor_of(v, 16);
 }
 
 /* How many of `left` slots are for a 0, if `ones` of 2^28 are for a 1 and

@@ -6,12 +6,6 @@
 
 #include "../distributions/bbans_logits.h"
 
-/* floor(v / 2^bits). */
-static inline int32_t bbans_floor_of(int32_t v, unsigned bits)
-{
-    return v < 0 ? ~(~v >> bits) : v >> bits;
-}
-
 /* log2(v) in 2^-7, between powers of two as straight as a float's bits. */
 static inline int32_t bbans_mix_log(uint32_t v)
 {
