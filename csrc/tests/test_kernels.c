@@ -1632,13 +1632,15 @@ static void random_half(mixing *d)
 
 static void copy_mixing(mixing *to, const mixing *from)
 {
+    const uint16_t *const base = from->rows[0];
+    uint16_t *const rows = to->rows[0];
     size_t i;
 
     *to = *from;
     to->mix.tree = &to->tree;
     for (i = 0; i < from->mix.inputs - from->mix.matches; i++) {
-        to->mix.row[i] = to->rows[0] + (from->mix.row[i] - from->rows[0]);
-        to->mix.from[i] = to->rows[0] + (from->mix.from[i] - from->rows[0]);
+        to->mix.row[i] = rows + (from->mix.row[i] - base);
+        to->mix.from[i] = rows + (from->mix.from[i] - base);
     }
     for (i = 0; i < BBANS_MIX_MATCHES; i++)
         to->mix.match[i] = to->match + i;
