@@ -14,6 +14,7 @@ from bbans._threads import as_threads
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Symbols
 from bbans.models import em
+from bbans.models._checkpoint import Checkpoint, data_fact
 from bbans.models._data import (
     NO_DATA,
     encode_all,
@@ -141,6 +142,7 @@ def climb(
     tol: float,
     progress: bool | None,
     keep: Callable[[_Model, tuple[Iteration, ...]], object] = lambda *_: None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[_Model, tuple[Iteration, ...]]:
     """Climb to the posterior mode, until that gains less than `tol`.
 
@@ -160,6 +162,8 @@ def climb(
         As for `HMM.fit`.
     keep : callable, optional
         Called with each model that is better than those before, and the history.
+    checkpoint : Checkpoint, optional
+        Written after each update. If it has a state, that is where to start.
 
     Returns
     -------
@@ -174,9 +178,22 @@ def climb(
         If there is no data, or there is more or less of it at a later pass.
     """
     history: tuple[Iteration, ...] = ()
-    best = model
+    best, size = model, 0
+    if checkpoint is not None and "history" in checkpoint.state:
+        best, size = checkpoint.model("best"), checkpoint.state["size"]
+        history = tuple(Iteration(*entry) for entry in checkpoint.state["history"])
+        if checkpoint.done:
+            return best, history
+        model = checkpoint.model("next")
+
+    def write(last: bool, **models: Any) -> None:
+        if checkpoint is not None:
+            state = {"history": history, "size": size, "done": last}
+            checkpoint.write(models, state, last=last)
+
     with progress_bar(n_iter, progress) as bar:
-        for n in range(n_iter + 1):
+        bar.update(len(history))
+        for n in range(len(history), n_iter + 1):
             found = expect(model, n < n_iter)
             if n == 0:
                 if found.fault is not None:
@@ -198,8 +215,10 @@ def climb(
             if gain < tol or found.counts is None:
                 break
             model = update(best, found)
+            write(False, best=best, next=model)
             bar.set_postfix_str(f"{found.bits / size:.4f} bits/symbol", False)
             bar.update()
+    write(True, best=best)
     return best, history
 
 
@@ -217,6 +236,7 @@ def train(
     threads: int | None,
     callback: Callable[[_States], object] | None,
     progress: bool | None,
+    checkpoint: Checkpoint | None = None,
 ) -> _States:
     """Train states by expectation maximisation.
 
@@ -228,6 +248,8 @@ def train(
         As for `HMM.fit`.
     dtype, threads, callback, progress
         As for `HMM.fit`.
+    checkpoint : Checkpoint, optional
+        Open, with what `start` depends on besides.
 
     Raises
     ------
@@ -241,7 +263,17 @@ def train(
     pseudo_counts = as_pseudo_counts(pseudo_count)
     passes = passes_of(sequences)
     symbols = training_alphabet(passes, alphabet, init, ends)
-    model = start(symbols, passes)
+    if checkpoint is not None:
+        checkpoint.require(
+            n_iter=n_iter,
+            tol=tol,
+            pseudo_count=pseudo_counts,
+            alphabet=symbols,
+            dtype=np.dtype(dtype),
+            data=data_fact(encode_all(passes(), symbols)),
+        )
+    found = None if checkpoint is None else checkpoint.model("best")
+    model = start(symbols, passes) if found is None else found
 
     def batches() -> Iterator[em.Batch]:
         return em.batches(encode_all(passes(), symbols), symbols.size)
@@ -267,7 +299,7 @@ def train(
         if len(history) > 1 and callback is not None:
             callback(model)
 
-    best, _ = climb(
+    best, history = climb(
         model,
         expect=expect,
         update=update,
@@ -277,5 +309,7 @@ def train(
         tol=tol,
         progress=progress,
         keep=keep,
+        checkpoint=checkpoint,
     )
+    best._history = history
     return best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from bbans._float_file import Arrays
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
 from bbans.frozen.base import Kind
+from bbans.models._checkpoint import opened
 from bbans.models._data import alphabet_for, check_axes, in_memory, passes_of
 from bbans.models._parameters import (
     MAX_STATES,
@@ -157,13 +159,15 @@ class GaussianHMM(HMM):
         high: int | None = None,
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
         **options: Any,
     ) -> GaussianHMM:
         """Train by expectation maximisation, from the better of two starts.
 
         Parameters
         ----------
-        sequences, n_states, seed, init
+        sequences, n_states, seed, init, checkpoint, resume
             As for `HMM.fit`, of integers.
         low, high : int, optional
             By default the least and the greatest integer of the data.
@@ -177,7 +181,13 @@ class GaussianHMM(HMM):
         """
         data = in_memory(sequences)
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
-        if init is None:
+        saved = opened(
+            checkpoint, resume, cls.__name__, n_states=n_states, low=low, high=high,
+            seed=seed, init=init,
+        )  # fmt: skip
+        if saved is not None and saved.found:
+            init = saved.model("best")
+        elif init is None:
             short = options | {"n_iter": 5, "progress": False, "callback": None}
             init = min(
                 (
@@ -188,7 +198,7 @@ class GaussianHMM(HMM):
             )
         elif not isinstance(init, GaussianHMM):
             raise ModelError(f"init is another kind of model: {init!r}")
-        model = HMM.fit(data, n_states, init=init, **options)
+        model = HMM.fit(data, n_states, init=init, checkpoint=saved, **options)
         assert isinstance(model, GaussianHMM)
         return model
 
