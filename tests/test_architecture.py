@@ -49,6 +49,7 @@ FLOORS = [
     ("particles", "public mean steps model filter proposals"),
     ("records", "batch packets _calls codec _find groups file facts text"),
     ("", "api"),
+    ("distributed", "workers shards training files"),
     ("integrations", "models chunks numcodecs zarr xarray"),
     ("", "__init__"),
     ("cli", "streams options compress decompress train demo_vae demo export info"),

@@ -26,6 +26,7 @@ from bbans.models.em import Statistics
 
 __all__ = [
     "Iteration",
+    "as_stop",
     "check_init",
     "check_run",
     "climb",
@@ -99,6 +100,14 @@ def check_run(dtype: DTypeLike, threads: int | None) -> None:
     if not known:
         raise ModelError(f"dtype must be float32 or float64, not {dtype!r}")
     as_threads(threads)
+
+
+def as_stop(n_iter: int, tol: float) -> int:
+    """The most updates that there may be, and what the last may gain, checked."""
+    n_iter = as_integer(n_iter, "n_iter", 0)
+    if not 0 <= as_real(tol, "tol") < math.inf:
+        raise ModelError(f"tol must be at least 0 and finite, not {tol}")
+    return n_iter
 
 
 def statistics_of(found: em.Expectation, alphabet: Alphabet, model: str) -> Statistics:
@@ -256,9 +265,7 @@ def train(
     SymbolError, ModelError
         As `HMM.fit`.
     """
-    n_iter = as_integer(n_iter, "n_iter", 0)
-    if not 0 <= as_real(tol, "tol") < math.inf:
-        raise ModelError(f"tol must be at least 0 and finite, not {tol}")
+    n_iter = as_stop(n_iter, tol)
     check_run(dtype, threads)
     pseudo_counts = as_pseudo_counts(pseudo_count)
     passes = passes_of(sequences)
