@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 HELPERS = {"clock", "engine", "made", "report"}
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - HELPERS)
 CHEAP = ["gaussian", "packets"]
-NEEDS = {"zarr_store": "zarr"}
+NEEDS = {"cluster": "distributed", "zarr_store": "zarr"}
 
 
 def run(name, *options):
