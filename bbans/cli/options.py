@@ -51,8 +51,8 @@ def _formatter(kind: type[argparse.HelpFormatter], prog: str) -> argparse.HelpFo
         width = int(os.environ["COLUMNS"])
     except (KeyError, ValueError):
         try:
-            width = os.get_terminal_size(sys.__stdout__.fileno()).columns
-        except (AttributeError, ValueError, OSError):  # closed, or no terminal
+            width = os.get_terminal_size(1).columns
+        except OSError:  # no terminal
             width = 0
     return kind(prog, width=(width or 80) - 2)
 
@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
     Parameters
     ----------
     intermixed : bool
-        Names may stand between options.
+        Names may stand between options, which are not abbreviated.
     """
 
     def __init__(
@@ -73,7 +73,10 @@ class Parser(argparse.ArgumentParser):
         if epilog is not None:
             kind = argparse.RawDescriptionHelpFormatter
         super().__init__(
-            epilog=epilog, formatter_class=partial(_formatter, kind), **options
+            epilog=epilog,
+            formatter_class=partial(_formatter, kind),
+            allow_abbrev=not intermixed,
+            **options,
         )
         self._intermixed = intermixed
         self._names: list[str] = []

@@ -72,17 +72,17 @@ examples:
   bbans -l *.bbz
   bbans train book.txt -o book.bbm           a model of your own data
   bbans -m book.bbm book.txt                 -d needs -m too
-  bbans compress --type int16 --channels 2 ecg.raw     integers sampled over time
+  bbans compress --type int16 --channels 2 ecg.raw       integers over time
   bbans pack app.log                         writes app.log.bbr, lines by number
   bbans get app.log.bbr 5 100:110            line 5, and ten from 100 on
   bbans info book.txt.bbz
 
-exit codes: 0 done, 1 an error or a file left out (a line on stderr says which; the
-other files are done), 2 wrong usage. A signal ends bbans as it ends other programs, so
-that a shell shows 128 and its number, and leaves no unfinished file.
+exit codes: 0 done, 1 an error or a file left out (a line on stderr says which;
+the other files are done), 2 wrong usage. A signal ends bbans as it ends other
+programs, so that a shell shows 128 and its number; no unfinished file is left.
 
-Outputs keep the permissions and the time of FILE; a model is as private as the most
-private file that it is trained on. Without --force an output that exists stays.
+Outputs keep the permissions and the time of FILE; a model is as private as the
+most private file that it is trained on. Without -f no output is replaced.
 """
 
 
@@ -110,8 +110,8 @@ def parser() -> Parser:
     )
     add_force(
         parser,
-        f"replace outputs, write to terminals, compress FILE{SUFFIX} again; with -dc, "
-        "copy what is not compressed",
+        f"replace outputs, write to a terminal, compress FILE{SUFFIX}; with -dc, copy "
+        "what is not compressed",
     )
     parser.add_argument(
         "-k",
@@ -164,7 +164,12 @@ def run(options: argparse.Namespace) -> bool:
         from bbans.cli.listing import Listing  # the others do without
 
         listing = Listing(quiet=options.quiet)
-        whole = _each(options, lambda name, _: listing.add(name))
+        whole = _each(
+            options,
+            lambda name, found: (
+                None if found and not _is_named(name) else listing.add(name)
+            ),
+        )
         listing.end()
         return whole
     options.model = options.model or os.environ.get(MODEL_VARIABLE) or None
@@ -259,9 +264,8 @@ def _compress(
     name: str, found: bool, options: argparse.Namespace, model: FrozenModel | None
 ) -> bool:
     to_stdout = _to_stdout(name, options)
-    if name.endswith(SUFFIX) and not (
-        to_stdout or options.force or options.output is not None
-    ):
+    told = options.force or not found and (to_stdout or options.output is not None)
+    if name.endswith(SUFFIX) and not told:
         if not options.quiet and (options.verbose or not found):
             say(f"{name}: already ends in {SUFFIX}: skipped")
         return True
@@ -288,14 +292,13 @@ def _decompress(
     name: str, found: bool, options: argparse.Namespace, model: FrozenModel | None
 ) -> bool:
     to_stdout = _to_stdout(name, options)
-    named = name.endswith(SUFFIX) and os.path.basename(name) != SUFFIX
-    if found and not named:
+    if found and not _is_named(name):
         return True
     if options.test:
         output = ""
     elif to_stdout or options.output is not None:
         output = "-" if to_stdout else options.output
-    elif named:
+    elif _is_named(name):
         output = name.removesuffix(SUFFIX)
     else:
         os.stat(name)  # is there one?
@@ -322,6 +325,11 @@ def _decompress(
 
     _turn(name, output, options, decode)
     return True
+
+
+def _is_named(name: str) -> bool:
+    """Whether a file has the name of a compressed one."""
+    return name.endswith(SUFFIX) and os.path.basename(name) != SUFFIX
 
 
 def _to_stdout(name: str, options: argparse.Namespace) -> bool:
