@@ -58,11 +58,12 @@ MODEL_VARIABLE = "BBANS_MODEL"
 
 USAGE = """bbans [OPTION ...] [FILE ...]
        bbans COMMAND [OPTION ...] [ARGUMENT ...]"""
-EPILOG = """\
-commands, each with --help; `--` or `./` precedes a FILE of such a name:
-{commands}
-
-examples:
+ABOUT = (
+    f"Compress each FILE to FILE{SUFFIX}, and keep FILE. Without FILE, or where it is -,\n"
+    "compress stdin to stdout."
+)
+#: What --help and the man page end with.
+EXAMPLES = """\
   bbans book.txt                             writes book.txt.bbz
   bbans -d book.txt.bbz                      restores book.txt
   tar -cf - folder | bbans -9 > folder.tar.bbz
@@ -73,10 +74,11 @@ examples:
   bbans train book.txt -o book.bbm           a model of your own data
   bbans -m book.bbm book.txt                 -d needs -m too
   bbans compress --type int16 --channels 2 ecg.raw       integers over time
-  bbans pack app.log                         writes app.log.bbr, lines by number
+  bbans pack app.log                         app.log.bbr, lines by number
   bbans get app.log.bbr 5 100:110            line 5, and ten from 100 on
   bbans info book.txt.bbz
-
+"""
+NOTES = """\
 exit codes: 0 done, 1 an error or a file left out (a line on stderr says which;
 the other files are done), 2 wrong usage. A signal ends bbans as it ends other
 programs, so that a shell shows 128 and its number; no unfinished file is left.
@@ -88,14 +90,14 @@ most private file that it is trained on. Without -f no output is replaced.
 
 def parser() -> Parser:
     """What reads the arguments."""
-    commands = "\n".join(f"  {name:12} {text}" for name, text in COMMANDS.items())
+    commands = "".join(f"  {name:12} {text}\n" for name, text in COMMANDS.items())
     parser = Parser(
         intermixed=True,
         prog="bbans",
         usage=USAGE,
-        description=f"Compress each FILE to FILE{SUFFIX}, and keep FILE. Without FILE, "
-        "or where it is -,\ncompress stdin to stdout.",
-        epilog=EPILOG.format(commands=commands),
+        description=ABOUT,
+        epilog="commands, each with --help; `--` or `./` precedes a FILE of such a "
+        f"name:\n{commands}\nexamples:\n{EXAMPLES}\n{NOTES}",
     )
     parser.add_argument("files", metavar="FILE", nargs="*", help=argparse.SUPPRESS)
     for letter, name, text in (
@@ -264,7 +266,7 @@ def _compress(
     name: str, found: bool, options: argparse.Namespace, model: FrozenModel | None
 ) -> bool:
     to_stdout = _to_stdout(name, options)
-    told = options.force or not found and (to_stdout or options.output is not None)
+    told = options.force or (not found and (to_stdout or options.output is not None))
     if name.endswith(SUFFIX) and not told:
         if not options.quiet and (options.verbose or not found):
             say(f"{name}: already ends in {SUFFIX}: skipped")
