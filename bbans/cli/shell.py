@@ -58,10 +58,9 @@ MODEL_VARIABLE = "BBANS_MODEL"
 
 USAGE = """bbans [OPTION ...] [FILE ...]
        bbans COMMAND [OPTION ...] [ARGUMENT ...]"""
-ABOUT = (
-    f"Compress each FILE to FILE{SUFFIX}, and keep FILE. Without FILE, or where it is -,\n"
-    "compress stdin to stdout."
-)
+ABOUT = f"""\
+Compress each FILE to FILE{SUFFIX}, and keep FILE. Without FILE, or where it is -,
+compress stdin to stdout."""
 #: What --help and the man page end with.
 EXAMPLES = """\
   bbans book.txt                             writes book.txt.bbz
