@@ -1150,7 +1150,7 @@ def read_container(data):
         starts.append(len(data) - len(rest))
         part, rest = read_part(rest)
         parts.append(part)
-    kinds = {("text",) if part[0] in (1, 2) else kind_of(part) for part in parts}
+    kinds = {("bytes",) if part[0] < 16 else kind_of(part) for part in parts}
     tails = {tuple(shape[1:]) for *_, shape in parts if shape is not None}
     axes = {len(shape) for *_, shape in parts if shape is not None}
     if max(map(len, (kinds, tails, axes))) > 1 or (axes == {0} and len(parts) > 1):

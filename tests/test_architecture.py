@@ -53,8 +53,8 @@ FLOORS = [
     ("distributed", "workers shards training files"),
     ("integrations", "models chunks numcodecs zarr xarray"),
     ("", "__init__"),
-    ("cli", "streams options compress decompress train demo_vae demo export info"),
-    ("cli", "pack unpack get main"),
+    ("cli", "streams options arrays compress decompress train demo_vae demo export"),
+    ("cli", "info pack unpack get listing shell main"),
     ("", "__main__"),
 ]
 SOURCES = sorted(
