@@ -40,6 +40,7 @@ _HOMES = {
     "bbans.frozen.alphabet": ("Alphabet",),
     "bbans.frozen.context_mixer": ("FrozenContextMixer",),
     "bbans.frozen.deep_ssm": ("FrozenDeepSSM",),
+    "bbans.frozen.gaussian_hmm": ("FrozenGaussianHMM",),
     "bbans.frozen.model_file": ("default_model", "load_model", "text_model"),
     "bbans.frozen.network": ("FrozenNetwork",),
     "bbans.frozen.tree": ("FrozenTree",),

@@ -32,6 +32,7 @@ from bbans.errors import WrongModelError as WrongModelError
 from bbans.frozen.alphabet import Alphabet as Alphabet
 from bbans.frozen.context_mixer import FrozenContextMixer as FrozenContextMixer
 from bbans.frozen.deep_ssm import FrozenDeepSSM as FrozenDeepSSM
+from bbans.frozen.gaussian_hmm import FrozenGaussianHMM as FrozenGaussianHMM
 from bbans.frozen.model_file import default_model as default_model
 from bbans.frozen.model_file import load_model as load_model
 from bbans.frozen.model_file import text_model as text_model
