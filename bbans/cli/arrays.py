@@ -16,6 +16,7 @@ from bbans.errors import FormatError, ModelError
 from bbans.formats.container import FLOAT_NAMES
 
 __all__ = [
+    "FLOATS",
     "TYPES",
     "array_of",
     "axes_of",
