@@ -37,7 +37,7 @@ FLOORS = [
     ("frozen", "c_header"),
     ("networks", "nodes units graph quantise network"),
     ("networks", "channels_first state_dict torch"),
-    ("models", "_parameters _data _sample base topology _forward em _training"),
+    ("models", "_parameters _data _sample base topology _forward em _training _states"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm hierarchical_hmm"),
     ("models", "gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information"),

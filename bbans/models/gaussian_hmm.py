@@ -118,6 +118,10 @@ class GaussianHMM(HMM):
         """Of the states, shape (K,)."""
         return self._deviations.copy()
 
+    @property
+    def _free_emissions(self) -> int:
+        return 2 * self.n_states
+
     @classmethod
     def random(
         cls,
