@@ -39,7 +39,7 @@ FLOORS = [
     ("networks", "channels_first state_dict torch"),
     ("models", "_parameters _data _sample base topology _forward em _training _states"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm hierarchical_hmm"),
-    ("models", "gaussian_hmm"),
+    ("models", "_integer_hmm gaussian_hmm poisson_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information"),
     ("models", "multivariate_gaussian_hmm"),
     ("models", "context_mixer _float_heads network_model vae deep_ssm"),
