@@ -49,6 +49,9 @@ from bbans.models.hierarchical_hmm import HierarchicalHMM as HierarchicalHMM
 from bbans.models.hmm import HMM as HMM
 from bbans.models.latent_tree import LatentTree as LatentTree
 from bbans.models.lgssm import LGSSM as LGSSM
+from bbans.models.multivariate_gaussian_hmm import (
+    MultivariateGaussianHMM as MultivariateGaussianHMM,
+)
 from bbans.models.poisson_hmm import PoissonHMM as PoissonHMM
 from bbans.models.vae import VAE as VAE
 from bbans.records.codec import RecordCodec as RecordCodec

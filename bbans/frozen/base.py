@@ -256,7 +256,9 @@ class VectorModel(FrozenModel):
         if array.ndim == 1 and (width == 1 or array.size == 0):
             array = array.reshape(-1, width)
         if array.ndim != 2 or array.shape[1] != width:
-            raise SymbolError(f"observations have shape {array.shape}, not (T, {width})")
+            raise SymbolError(
+                f"observations have shape {array.shape}, not (T, {width})"
+            )
         return self._shaped(self.alphabet.encode(array))
 
 

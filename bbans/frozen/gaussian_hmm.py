@@ -288,7 +288,7 @@ class FrozenGaussianHMM(VectorModel):
 
     def _array(self, data: Any, dtype: Any, *shape: int) -> NDArray[Any]:
         """What C has, which lives as long as this model."""
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        size = np.dtype((dtype, shape)).itemsize
         array = np.frombuffer(ffi.buffer(data, size), dtype).reshape(shape)
         return _frozen(array)
 

@@ -37,6 +37,7 @@ from bbans.frozen.base import (
     header_bytes,
     read_header,
 )
+from bbans.message.codec import Codec
 
 __all__ = [
     "NOISES",
@@ -354,14 +355,14 @@ class _States(NamedTuple):
 class Observed(NamedTuple):
     """A codec of observations: an int if there is one, else a tuple."""
 
-    codec: Multivariate
+    codec: Codec[Any]
     single: bool
 
     def push(self, message: Any, value: Any) -> None:
         self.codec.push(message, np.atleast_1d(value).tolist())
 
     def pop(self, message: Any) -> int | Values:
-        values = self.codec.pop(message)
+        values: Values = self.codec.pop(message)
         return values[0] if self.single else values
 
 
