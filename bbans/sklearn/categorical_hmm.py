@@ -73,7 +73,8 @@ class CategoricalHMM(Series):
     (200,)
     >>> model = estimator.freeze()
     >>> packed = bbans.compress(X, model)
-    >>> (bbans.decompress(packed, model) == X).all()
+    >>> bool((bbans.decompress(packed, model) == X).all())
+    True
     """
 
     _letters: ClassVar[dict[str, str]] = {

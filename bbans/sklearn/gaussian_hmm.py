@@ -11,11 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_real, as_reals
 from bbans.errors import ModelError
 from bbans.models._parameters import Floats, normalised
-from bbans.models.multivariate_gaussian_hmm import (
-    COVARIANCES,
-    Covariance,
-    MultivariateGaussianHMM,
-)
+from bbans.models._vectors import COVARIANCES, Covariance
+from bbans.models.multivariate_gaussian_hmm import MultivariateGaussianHMM
 from bbans.sklearn._base import Estimator, one_of
 
 __all__ = ["GaussianHMM"]
@@ -310,7 +307,9 @@ class GaussianHMM(Estimator):
         if self.covariance_type == "tied":
             return matrices[0]
         diagonals: Floats = np.diagonal(matrices, axis1=1, axis2=2)
-        return diagonals[:, 0] if self.covariance_type == "spherical" else diagonals
+        if self.covariance_type == "spherical":
+            diagonals = diagonals[:, 0]
+        return diagonals
 
     def _matrices(self, covars: Floats, D: int) -> Floats:
         """What `covars_` was set to, as matrices, shape (K, D, D)."""
