@@ -153,6 +153,8 @@ class Data(NamedTuple):
 def vectors(x: Any, n_channels: int | None) -> Floats:
     """One sequence as floats, shape (T, D)."""
     array = as_array(x, "observations")
+    if array.dtype.kind not in "iufb":
+        raise SymbolError(f"observations must be numbers, not of {array.dtype}")
     shape = array.shape
     if array.size == 0 and array.ndim < 2:
         array = np.zeros((0, n_channels or 1))
@@ -161,8 +163,6 @@ def vectors(x: Any, n_channels: int | None) -> Floats:
     if array.ndim != 2 or array.shape[1] != (n_channels or array.shape[1] or 1):
         wanted = "D" if n_channels is None else n_channels
         raise SymbolError(f"observations of shape {shape} are not (T, {wanted})")
-    if array.dtype.kind not in "iufb":
-        raise SymbolError(f"observations must be numbers, not of {array.dtype}")
     values = array.astype(np.float64)
     if not np.isfinite(values).all():
         t, d = np.argwhere(~np.isfinite(values))[0].tolist()

@@ -42,6 +42,7 @@ from bbans.models._parameters import (
     normalised,
 )
 from bbans.models._start_length import start_length
+from bbans.models._states import StateModel, free_parameters
 from bbans.models._training import Iteration, climb
 from bbans.models._vectors import (
     COVARIANCES,
@@ -61,18 +62,16 @@ from bbans.models._vectors import (
     statistics_of,
     vectors,
 )
-from bbans.models.base import FloatModel
 
 __all__ = ["MultivariateGaussianHMM", "VectorStatistics"]
 
 PSEUDO_COUNT = 0.1
 _BITS = 1 / math.log(2)
-_LOWEST = 1e-100  # below, all is done with logarithms
 _RACE = 4  # updates that choose a start
 _START_BITS = 46.0  # docs/maths.md, "A sequence as one message"
 
 
-class MultivariateGaussianHMM(FloatModel):
+class MultivariateGaussianHMM(StateModel):
     """A hidden Markov model whose K states emit vectors of D numbers.
 
     Each state has a Gaussian of its own. Data may be floats, for analysis; what
@@ -200,16 +199,14 @@ class MultivariateGaussianHMM(FloatModel):
     @property
     def n_parameters(self) -> int:
         """Numbers that training is free to choose, as `aic` and `bic` count them."""
-        K, D = self._means.shape
+        K, D = self.n_states, self.n_channels
         each: dict[Covariance, int] = {
             "full": K * D * (D + 1) // 2,
             "diag": K * D,
             "spherical": K,
             "tied": D * (D + 1) // 2,
         }
-        chain = np.count_nonzero(self._initial) - 1
-        chain += np.count_nonzero(self._transition) - K
-        return int(chain + K * D + each[self._type])
+        return free_parameters(*self._chain) + K * D + each[self._type]
 
     def __repr__(self) -> str:
         return (
@@ -231,34 +228,21 @@ class MultivariateGaussianHMM(FloatModel):
         return f"row {observed[t].tolist()}"
 
     def _log_emissions(
-        self, observed: Floats, lengths: NDArray[np.int64] | None = None
+        self, observed: Floats, lengths: NDArray[np.int64]
     ) -> Callable[[int, int], Floats]:
         """What gives ln of the densities of steps, shape (steps, K)."""
 
         def rows(start: int, stop: int) -> Floats:
-            return log_densities(observed[start:stop], self._means, self.factors)
+            return log_densities(observed[start:stop], self._means, self._factors)
 
         return rows
 
     def log_likelihood(self, x: ArrayLike) -> float:
-        """Compute ln of the density of x, in nats.
+        """Compute ln of the density of x, in nats: `score` of one sequence.
 
-        Parameters
-        ----------
-        x : array_like of float or int, shape (T, D), or (T,) for D = 1
-
-        Returns
-        -------
-        log_likelihood : float
-            Above 0 where the density is above 1; 0 for an empty sequence.
-
-        Raises
-        ------
-        SymbolError
-            If x has another shape, or is not finite.
+        Above 0 where the density is above 1.
         """
-        observed = self._observed(x)
-        return -self._bits(self._log_emissions(observed)(0, len(observed))) / _BITS
+        return self.score(x)
 
     def information_content(self, x: ArrayLike) -> float:
         """Compute -log2 P(x) of integers, summed over all states, in bits.
@@ -283,31 +267,12 @@ class MultivariateGaussianHMM(FloatModel):
                 f"{observed[t, d]} at position {t}, channel {d} is no integer: round "
                 "the data, or use log_likelihood, which takes floats"
             )
-        return max(
-            0.0, self._bits(log_masses(observed, self._means, self._covariances))
-        )
 
-    def _bits(self, rows: Floats) -> float:
-        """-log2 of what rows of ln P(x_t | z_t) say, shape (T, K)."""
-        if not len(rows):
-            return 0.0
-        top = rows.max(axis=1)
-        likelihood = np.exp(rows - top[:, None]).T
-        number = np.arange(len(rows), dtype=np.int32)
-        found = em.expect(
-            [em.Batch.of([(0, number)])],
-            (*self._chain, likelihood),
-            counting=False,
-            lowest=_LOWEST,
-        )
-        if found.fault is None:
-            return found.bits - float(top.sum()) * _BITS
-        with np.errstate(divide="ignore"):
-            initial, transition = (
-                np.ascontiguousarray(np.log(p.T)) for p in self._chain
-            )
-        total = _forward.log_likelihood(number, initial, transition, rows)
-        return -total * _BITS
+        def rows(start: int, stop: int) -> Floats:
+            return log_masses(observed[start:stop], self._means, self._covariances)
+
+        bits = -self._score(self._laid(observed)._replace(rows=rows)) / math.log(2)
+        return max(0.0, bits)  # not -0.0
 
     def sample(
         self,
