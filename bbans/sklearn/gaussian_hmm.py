@@ -302,14 +302,14 @@ class GaussianHMM(Estimator):
 
     def _compact(self, matrices: Floats) -> Floats:
         """Covariances as `covars_` is set."""
-        if self.covariance_type == "full":
-            return matrices
+        compact = matrices
         if self.covariance_type == "tied":
-            return matrices[0]
-        diagonals: Floats = np.diagonal(matrices, axis1=1, axis2=2)
+            compact = matrices[0]
+        elif self.covariance_type != "full":
+            compact = np.diagonal(matrices, axis1=1, axis2=2)
         if self.covariance_type == "spherical":
-            diagonals = diagonals[:, 0]
-        return diagonals
+            compact = compact[:, 0]
+        return compact
 
     def _matrices(self, covars: Floats, D: int) -> Floats:
         """What `covars_` was set to, as matrices, shape (K, D, D)."""
