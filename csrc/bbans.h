@@ -555,7 +555,8 @@ typedef struct {
 
 /* The next record.  After ERR_CORRUPT or ERR_VERSION (of tables, say) of a block
  * whose lengths are possible, *n_used is not 0, and *reader is past it: who wants
- * what else can be saved goes on from there.
+ * what else can be saved goes on from there.  block->bytes is NULL then if it is
+ * the block's checksum that does not match.
  * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,

@@ -437,9 +437,10 @@ static bbans_status read_record(bbans_reader *reader, const uint8_t *bytes,
     if (has_data) {
         const size_t end = at + block->n_bytes;
 
-        block->bytes = bytes + at;
-        if (bbans_record_crc(reader->blocks, bytes, end) !=
+        if (bbans_record_crc(reader->blocks, bytes, end) ==
             bbans_load(bytes + end, CHECKSUM_BYTES))
+            block->bytes = bytes + at;
+        else
             status = BBANS_ERR_CORRUPT;
         if (status == BBANS_OK)
             status = check_need(

@@ -99,6 +99,12 @@ static int turn(const char *name, const char *output)
     int status = source_open(&in, name), is_whole_file;
     sink out;
 
+    if (status == DONE && output != NULL && is_stdout(output) && !o->restores &&
+        !o->force && isatty(1)) {
+        say(STDOUT_NAME, "a terminal takes no compressed data: -f writes it, "
+                         "-o OUT a file");
+        status = FAILED;
+    }
     sink_none(&out);
     if (status == DONE && output != NULL)
         status = sink_open(&out, output, &in, o->force);
@@ -183,10 +189,10 @@ static int work_on(const char *name, int found)
     char *output;
     int status;
 
+    if ((o->lists || o->restores || o->tests) && found && !is_named)
+        return DONE;
     if (o->lists)
         return list(name);
-    if ((o->restores || o->tests) && found && !is_named)
-        return DONE;
     if (o->tests)
         return turn(name, NULL);
     if (o->restores && is_beside && !is_named) {
@@ -196,7 +202,7 @@ static int work_on(const char *name, int found)
             say(name, "does not end in " SUFFIX ": skipped");
         return FAILED;
     }
-    if (!o->restores && is_beside && !o->force && has_suffix(name)) {
+    if (!o->restores && (is_beside || found) && !o->force && has_suffix(name)) {
         if (!o->quiet && (o->verbose || !found))
             say(name, "already ends in " SUFFIX ": skipped");
         return DONE;

@@ -142,11 +142,27 @@ static int64_t value_at(const packing *p, size_t i)
                : ((const uint8_t *)p->data)[i];
 }
 
+/* What it is called: a character by itself and its code. */
+static const char *name_of_value(const packing *p, size_t i, char name[32])
+{
+    const uint32_t value = (uint32_t)value_at(p, i);
+    uint8_t character[5] = "";
+    size_t n;
+
+    if (p->model->kind == BBANS_KIND_TEXT &&
+        bbans_utf8_encode(&value, 1, character, 4, &n) == BBANS_OK)
+        (void)sprintf(name, "'%s' (U+%04lX)", (const char *)character,
+                      (unsigned long)value);
+    else
+        (void)sprintf(name, "%lu", (unsigned long)value);
+    return name;
+}
+
 /* Say which element is not for the model. */
 static int refuse_block(const packing *p, uint64_t before)
 {
     const bbans_model *const model = p->model;
-    char where[64] = "";
+    char where[64] = "", name[32];
     size_t i = 0;
 
     if (before > 0)
@@ -155,12 +171,16 @@ static int refuse_block(const packing *p, uint64_t before)
     while (model->symbols > 0 && i < p->n &&
            bbans_model_symbol(model, value_at(p, i)) < model->symbols)
         i++;
-    if (model->symbols > 0 && i < p->n)
-        say(p->in->name,
-            "%ssymbol %lld at position %llu is not in the model's alphabet",
-            where, (long long)value_at(p, i), (unsigned long long)i);
-    else
+    if (model->symbols == 0 || i == p->n) {
         say(p->in->name, "%sit has bytes that the model does not code", where);
+        return FAILED;
+    }
+    say(p->in->name,
+        "%ssymbol %s at position %llu is not in the model's alphabet of %llu "
+        "%s",
+        where, name_of_value(p, i, name), (unsigned long long)i,
+        (unsigned long long)(model->symbols - (model->ends ? 1 : 0)),
+        model->kind == BBANS_KIND_TEXT ? "characters" : "symbols");
     return FAILED;
 }
 
@@ -259,6 +279,7 @@ typedef struct {
     sink *out;
     const char *model_name;   /* that -m says, or NULL     */
     const bbans_model *model; /* of this part, or NULL     */
+    uint64_t before;          /* elements of other parts   */
     bbans_reader reader;
     bbans_block block;
     size_t used; /* bytes of the last record  */
@@ -319,6 +340,20 @@ static int refuse_part(const unpacking *u, bbans_status status)
     return FAILED;
 }
 
+static void refuse_damage(const unpacking *u, const char *name)
+{
+    const uint64_t end = u->reader.elements - u->before;
+    const uint64_t n = u->block.elements;
+
+    if (n > 0 && u->block.bytes == NULL)
+        say(u->in->name,
+            "%s is damaged: its checksum does not match (elements %llu to "
+            "%llu)",
+            name, (unsigned long long)(end - n), (unsigned long long)(end - 1));
+    else
+        say(u->in->name, "%s is damaged", name);
+}
+
 /* Of a record that is called `name`, and begins a part or does not. */
 static int refuse_record(const unpacking *u, bbans_status status, int is_part,
                          const char *name)
@@ -330,7 +365,7 @@ static int refuse_record(const unpacking *u, bbans_status status, int is_part,
     if (status == BBANS_ERR_TRUNCATED)
         say(u->in->name, "container ends early, in %s", name);
     else if (status != BBANS_ERR_VERSION)
-        say(u->in->name, "%s is damaged", name);
+        refuse_damage(u, name);
     else if (u->block.method == BBANS_METHOD_PIECES)
         say(u->in->name, "holds a table (.csv): " PYTHON " restores it");
     else
@@ -381,7 +416,7 @@ static int find_coder(unpacking *u)
     u->model = NULL;
     if (r->coder == BBANS_CODER_CODEC) {
         say(name,
-            "data was compressed with codec '%s': pass it to bbans.decompress, "
+            "data was compressed with codec '%s', pass it to bbans.decompress, "
             "in Python",
             r->name);
         return FAILED;
@@ -420,11 +455,12 @@ static int has_ending(const char *name, const char *ending)
     return n >= m && strcmp(name + n - m, ending) == 0;
 }
 
-/* Can the elements of a part be written one by one as they come? */
-static int check_part(unpacking *u)
+/* Find what codes a part, whose elements are written as they come. */
+static int begin_part(unpacking *u)
 {
     const bbans_reader *const r = &u->reader;
 
+    u->before = r->elements;
     if (r->element >= BBANS_ELEMENT_UINT8 && has_ending(u->out->name, ".npy")) {
         say(u->in->name, "holds an array, of which " PYTHON
                          " makes a .npy file: -o another name takes its "
@@ -515,7 +551,7 @@ int container_read(source *in, sink *out, const char *model, int copies)
         return copy(in, out);
     if (status != BBANS_OK)
         return refuse_start(&u, status);
-    if (check_part(&u) != DONE)
+    if (begin_part(&u) != DONE)
         return FAILED;
     source_take(in, u.used);
     while (source_need(in, 1) || !u.reader.ended) {
@@ -526,7 +562,7 @@ int container_read(source *in, sink *out, const char *model, int copies)
         status = get_record(&u, bbans_reader_next);
         if (status != BBANS_OK)
             return refuse_record(&u, status, is_part, name);
-        if (is_part && check_part(&u) != DONE)
+        if (is_part && begin_part(&u) != DONE)
             return FAILED;
         if (u.block.elements > 0 && read_block(&u, name) != DONE)
             return FAILED;

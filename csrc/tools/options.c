@@ -105,21 +105,22 @@ static const setting settings[] = {
     {'T', "threads", offsetof(options, threads)},
 };
 
+#define SHOWN_MAX 32
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const flag *flag_of(char letter, const char *name)
+/* Of a letter, or of n characters of a name, which may go on with a '='. */
+static const flag *flag_of(char letter, const char *name, size_t n)
 {
     size_t i;
 
     for (i = 0; i < COUNT(flags); i++)
         if (name == NULL ? flags[i].letter == letter
-                         : strcmp(flags[i].name, name) == 0)
+                         : strncmp(flags[i].name, name, n) == 0 &&
+                               flags[i].name[n] == '\0')
             return &flags[i];
     return NULL;
 }
 
-/* `name` may go on with a '=' and the value: n of its characters are looked at.
- */
 static const setting *setting_of(char letter, const char *name, size_t n)
 {
     size_t i;
@@ -132,6 +133,16 @@ static const setting *setting_of(char letter, const char *name, size_t n)
     return NULL;
 }
 
+/* As errors call it: -k/--keep. */
+static const char *shown(const flag *f, char text[SHOWN_MAX])
+{
+    if (f->letter == 0)
+        (void)snprintf(text, SHOWN_MAX, "--%s", f->name);
+    else
+        (void)snprintf(text, SHOWN_MAX, "-%c/--%s", f->letter, f->name);
+    return text;
+}
+
 static void set_flag(options *o, const flag *f)
 {
     memcpy((char *)o + f->place, &f->value, sizeof f->value);
@@ -142,7 +153,7 @@ static int set(options *o, const setting *s, const char *rest, char **next)
 {
     const char *const value = rest != NULL ? rest : *next;
 
-    if (value == NULL)
+    if (value == NULL || (rest == NULL && value[0] == '-' && value[1] != '\0'))
         refuse_usage("argument -%c/--%s: expected one argument", s->letter,
                      s->name);
     memcpy((char *)o + s->place, &value, sizeof value);
@@ -157,13 +168,17 @@ static int read_long(options *o, const char *argument, char **next)
 {
     const char *const name = argument + 2;
     const size_t n = strcspn(name, "=");
+    char text[SHOWN_MAX];
     const setting *const s = setting_of(0, name, n);
-    const flag *const f = flag_of(0, name);
+    const flag *const f = flag_of(0, name, n);
 
     if (s != NULL)
         return set(o, s, name[n] == '=' ? name + n + 1 : NULL, next);
     if (f == NULL)
         refuse_usage("unrecognized arguments: %s", argument);
+    if (name[n] == '=')
+        refuse_usage("argument %s: ignored explicit argument '%s'",
+                     shown(f, text), name + n + 1);
     set_flag(o, f);
     return 0;
 }
@@ -171,20 +186,27 @@ static int read_long(options *o, const char *argument, char **next)
 /* One of letters, the last of which may be followed by its value. */
 static int read_short(options *o, const char *argument, char **next)
 {
+    char before[SHOWN_MAX] = "";
     const char *letter;
 
     for (letter = argument + 1; *letter != '\0'; letter++) {
         const setting *const s = setting_of(*letter, NULL, 0);
-        const flag *const f = flag_of(*letter, NULL);
+        const flag *const f = flag_of(*letter, NULL, 0);
 
         if (s != NULL)
             return set(o, s, letter[1] != '\0' ? letter + 1 : NULL, next);
-        if (*letter >= '1' && *letter <= '0' + BBANS_LEVEL_MAX)
+        if (*letter >= '1' && *letter <= '0' + BBANS_LEVEL_MAX) {
             o->level = *letter - '0';
-        else if (f != NULL)
+            (void)snprintf(before, sizeof before, "-%c", *letter);
+        } else if (f != NULL) {
             set_flag(o, f);
-        else
+            (void)shown(f, before);
+        } else if (before[0] != '\0') {
+            refuse_usage("argument %s: ignored explicit argument '%s'", before,
+                         letter);
+        } else {
             refuse_usage("unrecognized arguments: %s", argument);
+        }
     }
     return 0;
 }
