@@ -429,7 +429,7 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
  * not in the model's alphabet, or data that it is not for: models of bytes take
  * them and UTF-8, models of text its characters, or UTF-8 if they list none, and
- * arrays are for all but these; and UTF-8 must be valid. */
+ * bytes and arrays are for all but these; and UTF-8 must be valid. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model,
         const bbans_content *content, const void *data, size_t n, size_t block,
         int level, void *work, size_t work_bytes, uint8_t *bytes, size_t cap,
@@ -556,9 +556,18 @@ typedef struct {
 
 /* The next record.  After ERR_CORRUPT or ERR_VERSION (of tables, say) of a block
  * whose lengths are possible, *n_used is not 0, and *reader is past it: who wants
- * what else can be saved goes on from there.
+ * what else can be saved goes on from there.  block->bytes is NULL then if it is
+ * the block's checksum that does not match.
  * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, bbans_block *block,
+        size_t *n_used);
+
+/* The same by what blocks say before their data, which need not be at hand: of a
+ * block some 10 bytes suffice, *n_used may exceed n_bytes, block->bytes is NULL,
+ * and its checksum is not looked at.  For those who list what is in a file, and
+ * can seek. */
+BBANS_API bbans_status bbans_reader_skip(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,
         size_t *n_used);
 
