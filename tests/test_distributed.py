@@ -11,7 +11,15 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import HMM, FactorialHMM, GaussianHMM, HierarchicalHMM, distributed, errors
+from bbans import (
+    HMM,
+    LGSSM,
+    FactorialHMM,
+    GaussianHMM,
+    HierarchicalHMM,
+    distributed,
+    errors,
+)
 from bbans.distributed.workers import WorkerError, added
 
 RNG = np.random.default_rng(0)
@@ -38,6 +46,11 @@ def assert_same(model, other):
     for name, array in mine.items():
         assert np.array_equal(array, others[name]), name
     assert model.history == other.history
+
+
+def unfitted(model):
+    """The same without a history."""
+    return type(model)._from_arrays(model._arrays())
 
 
 def lines_of(path):
@@ -142,6 +155,42 @@ def test_two_processes_give_what_one_does(kind, data, states, how, client):
     bounds = {"low": -3, "high": max(map(max, data))} if kind is GaussianHMM else {}
     local = kind.fit(flat, states, **bounds, **how, **HOW)
     np.testing.assert_allclose(here.emission, local.emission, rtol=1e-9)
+
+
+def test_linear_models(client):
+    data = [RNG.integers(-40, 40, (150, 2)).cumsum(axis=0) for _ in range(6)]
+    how = {"n_iter": 4, "tol": 0, "diagonal": ["observation_cov"]}
+    local = LGSSM.fit(data, 1, **how)
+    one = distributed.fit([data], None, 1, model=LGSSM, **how)
+    bits = [entry.objective for entry in one.history]
+    np.testing.assert_allclose(bits, local.history, rtol=1e-12)
+    one._history = local.history
+    assert_same(one, local)
+    shards = [[x] for x in data]
+    here = distributed.fit(shards, None, model=LGSSM, init=local, **how)
+    assert_same(here, distributed.fit(shards, client, model=LGSSM, init=local, **how))
+    further = LGSSM.fit(data, init=local, **how)
+    for name, array in here.parameters().items():
+        np.testing.assert_allclose(array, further.parameters()[name], 1e-6, 1e-6)
+
+
+def test_both_steps_of_linear_models():
+    data = [RNG.integers(-40, 40, (150, 2)).cumsum(axis=0) for _ in range(4)]
+    start = LGSSM.spectral(data, 1)
+    moments = start.expect(data)
+    assert (moments.n_sequences, moments.n_symbols) == (4, 1200)
+    assert_same(
+        start.maximise(moments), unfitted(LGSSM.fit(data, init=start, n_iter=1))
+    )
+    parts = sum(start.expect(x) for x in data)
+    np.testing.assert_allclose(parts.emit, moments.emit, rtol=1e-9)
+    assert parts.information_content == pytest.approx(moments.information_content)
+    with pytest.raises(errors.ModelError, match=r"moments of shape \(3, 3\) are"):
+        LGSSM.spectral(data, 2, lags=4).maximise(moments)
+    with pytest.raises(errors.ModelError, match="moments must be Moments, not 3"):
+        start.maximise(3)
+    with pytest.raises(errors.ModelError, match="there is no parameter x"):
+        start.maximise(moments, fixed=["x"])
 
 
 def test_paths_threads_and_a_start(paths, dask, client):

@@ -30,12 +30,12 @@ from bbans.models._training import (
     climb,
     progress_bar,
 )
-from bbans.models.hierarchical_hmm import HierarchicalHMM
+from bbans.models.base import FloatModel
 from bbans.models.hmm import HMM
 
 __all__ = ["Progress", "fit"]
 
-_Model = TypeVar("_Model", bound="HMM | HierarchicalHMM")
+_Model = TypeVar("_Model", bound=FloatModel)
 
 _START_SYMBOLS = 1 << 20  # of a sample, in which the start is found
 _SEED = 0  # of that sample
@@ -100,7 +100,8 @@ def fit(
     n_states : int or sequence of int
         As for `model`'s fit. By default that of `init`.
     model : type
-        What is trained: `HMM`, or a class derived from it, or `HierarchicalHMM`.
+        What is trained: a class whose `expect` and `maximise` are EM: `HMM`, a class
+        derived from it, `HierarchicalHMM` or `LGSSM`.
     read : callable, optional
         Called on a worker with a shard, such as a URL; returns its sequences, as text,
         bytes, an array, or an iterable of such. It must give the same at each call.
@@ -118,12 +119,13 @@ def fit(
         machine that calls. Shards that were counted for an update that was not done are
         counted again. The number of workers, and the paths of shards, may be others.
     **start
-        More options of `model`'s fit, of how it starts: `topology`, `low`, `high`.
+        More options of `model`'s fit: `topology`, `low` and `high`, `fixed`,
+        `diagonal` and `min_noise`.
 
     Returns
     -------
     model
-        With the `history` of its training.
+        With the `history` of its training, `Iteration` by `Iteration`.
 
     Raises
     ------
@@ -168,7 +170,7 @@ def fit(
     _check_class(model)
     if init is not None:
         as_instance(init, model, "init", f"a model of class {model.__name__}")
-        n_states = init.n_states if n_states is None else n_states
+        n_states = getattr(init, "n_states", None) if n_states is None else n_states
     elif n_states is None:
         raise ModelError("give n_states, or a model as init")
     if threads is None:
@@ -188,24 +190,24 @@ def fit(
                 symbols=sorted(options.items()), shards=len(held), data=_digest(facts)
             )
         course: tuple[Iteration, ...] = ()
-        first: _Model
         if saved is not None and saved.found:
             first, course = saved.model("best"), tuple(saved.state["history"])
         elif init is not None:
-            first = cast(_Model, init._copy())
+            first = _copy(init)
         else:
             sample = held.sample(facts, _START_SYMBOLS, _SEED, options.get("alphabet"))
-            found = model.fit(
-                sample, n_states, n_iter=0, tol=tol, pseudo_count=pseudo_count,
+            first = _start(
+                model, sample, n_states, n_iter=0, tol=tol, pseudo_count=pseudo_count,
                 seed=seed, progress=False, **how, **options,
             )  # fmt: skip
-            first = cast(_Model, found._copy())
         sizes = [one.n_symbols for one in facts]
+        expecting = _taken(first.expect, how)
+        maximising = _taken(first.maximise, start | {"pseudo_count": pseudo_count})
 
-        def expect(current: _Model, counting: bool) -> em.Expectation:
+        def expect(current: Any, counting: bool) -> em.Expectation:
             n, objective = len(course), course[-1][0] if course else math.inf
             done = bar.begin(n, objective, sizes)
-            found, fault = held.expect(current, n == 0, done, **how)
+            found, fault = held.expect(current, n == 0, done, **expecting)
             if fault is not None:
                 return em.Expectation(math.inf, 0, 0, None, em.Fault(0, 0, 0))
             return em.Expectation(
@@ -213,11 +215,14 @@ def fit(
                 None,
             )  # fmt: skip
 
-        def update(current: _Model, found: em.Expectation) -> _Model:
-            statistics: Any = found.counts
-            return cast(_Model, current.maximise(statistics, pseudo_count=pseudo_count))
+        def update(current: Any, found: em.Expectation) -> Any:
+            return current.maximise(found.counts, **maximising)
 
-        def keep(current: _Model, history: tuple[Iteration, ...]) -> None:
+        def log2_prior(current: Any) -> float:
+            prior = getattr(current, "_log2_prior", None)
+            return 0.0 if prior is None else float(prior(pseudo_counts))
+
+        def keep(current: Any, history: tuple[Iteration, ...]) -> None:
             nonlocal course
             current._history = course = history
             if len(history) > 1 and callback is not None:
@@ -230,7 +235,7 @@ def fit(
             first,
             expect=expect,
             update=update,
-            log2_prior=lambda current: current._log2_prior(pseudo_counts),
+            log2_prior=log2_prior,
             refuse=refuse,
             n_iter=n_iter,
             tol=tol,
@@ -239,7 +244,17 @@ def fit(
             checkpoint=saved,
         )
     best._history = history
-    return best
+    return cast(_Model, best)
+
+
+def _start(model: Any, sample: list[Any], n_states: Any, **options: Any) -> Any:
+    """Where a model's own fit would start."""
+    return _copy(model.fit(sample, n_states, **_taken(model.fit, options)))
+
+
+def _copy(model: FloatModel) -> Any:
+    """The same model without a history."""
+    return type(model)._from_arrays(model._arrays())
 
 
 def _check_class(model: Any) -> None:
