@@ -25,6 +25,7 @@ from bbans.models._parameters import (
     log2_prior,
     normalised,
 )
+from bbans.models._states import free_parameters
 from bbans.models.em import Statistics
 from bbans.models.hmm import HMM, alphabet_of
 
@@ -37,7 +38,9 @@ class FactorialHMM(HMM):
     """Several Markov chains side by side, which emit each symbol together.
 
     It is an HMM of their joint states, the last chain's running fastest, and codes as
-    one; training with it as `init` keeps the chains independent.
+    one; training with it as `init` keeps the chains independent. Its `viterbi`,
+    `posterior` and `predict` are of joint states: ``np.unravel_index(states, sizes)``
+    gives those of each chain.
 
     Parameters
     ----------
@@ -194,6 +197,13 @@ class FactorialHMM(HMM):
     def chains(self) -> list[_Chain]:
         """P(z_1) and P(z_t+1 | z_t) of each chain."""
         return list(self._chains)
+
+    @property
+    def n_parameters(self) -> int:
+        """As of `HMM`, of each chain by itself."""
+        return self._free_emissions + sum(
+            free_parameters(*chain) for chain in self._chains
+        )
 
     def maximise(
         self,

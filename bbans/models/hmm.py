@@ -38,6 +38,7 @@ from bbans.models._data import (
     NoDataError,
     as_sequences,
     encode_all,
+    encode_one,
     frequencies_of,
     passes_of,
     training_alphabet,
@@ -54,9 +55,11 @@ from bbans.models._parameters import (
     check_size,
     cumulative,
     log2_prior,
+    logs,
     normalised,
     random_emission,
 )
+from bbans.models._states import Lookup, StateModel, free_parameters
 from bbans.models._training import (
     Iteration,
     check_init,
@@ -64,7 +67,6 @@ from bbans.models._training import (
     statistics_of,
     train,
 )
-from bbans.models.base import FloatModel
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import frozen_hmm
 from bbans.models.topology import Topology
@@ -79,7 +81,7 @@ _KINDS: dict[np.dtype[Any], Kind] = {
 }
 
 
-class HMM(FloatModel):
+class HMM(StateModel):
     """A hidden Markov model: K states, each with its distribution of M symbols.
 
     Parameters
@@ -185,6 +187,23 @@ class HMM(FloatModel):
     @property
     def _parameters(self) -> Parameters:
         return self._initial, self._transition, self._emission
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that training is free to choose: one less than there are in each row.
+
+        Initial states and transitions of probability 0 stay so, and do not count.
+        """
+        return free_parameters(*self._chain) + self._free_emissions
+
+    @property
+    def _free_emissions(self) -> int:
+        """Of the emissions, as `n_parameters`."""
+        return self.n_states * (self.n_symbols - 1)
+
+    @property
+    def _chain(self) -> tuple[Floats, Floats]:
+        return self._initial, self._transition
 
     def __repr__(self) -> str:
         return (
@@ -298,10 +317,19 @@ class HMM(FloatModel):
             lowest=1e-100,
         )
         if fault is not None:
-            with np.errstate(divide="ignore"):
-                logs = [np.ascontiguousarray(np.log(p.T)) for p in self._parameters]
-            bits = -_forward.log_likelihood(indices, *logs) / math.log(2)
+            bits = -self._log_likelihood(indices) / math.log(2)
         return max(0.0, bits)  # not -0.0
+
+    def _observed(self, x: Symbols) -> NDArray[np.int32]:
+        return encode_one(x, self._alphabet)
+
+    def _log_emissions(
+        self, observed: NDArray[np.int32], lengths: NDArray[np.int64]
+    ) -> Lookup:
+        return Lookup(logs(np.ascontiguousarray(self._emission.T)), observed)
+
+    def _named(self, observed: NDArray[np.int32], t: int) -> str:
+        return f"symbol {self._alphabet.name(int(observed[t]))}"
 
     def log_likelihood(self, x: Symbols) -> float:
         """Compute ln P(x) in nats: `information_content` times -ln 2."""
