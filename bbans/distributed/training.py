@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from bbans._arguments import as_instance
+from bbans._arguments import as_instance, as_real
 from bbans._threads import usable
 from bbans.distributed.shards import Facts, Read, Shards
 from bbans.distributed.workers import workers_of
@@ -21,7 +21,7 @@ from bbans.errors import ModelError, SymbolError
 from bbans.models import em
 from bbans.models._checkpoint import opened
 from bbans.models._data import training_alphabet
-from bbans.models._parameters import PSEUDO_COUNTS, PseudoCounts, as_pseudo_counts
+from bbans.models._parameters import PseudoCounts, as_pseudo_counts
 from bbans.models._training import (
     Iteration,
     as_stop,
@@ -72,7 +72,7 @@ def fit(
     read: Read | None = None,
     n_iter: int = 100,
     tol: float = 1e-5,
-    pseudo_count: PseudoCounts = PSEUDO_COUNTS,
+    pseudo_count: PseudoCounts | None = None,
     alphabet: Any = None,
     ends: bool = False,
     seed: int | np.random.Generator = 0,
@@ -105,8 +105,10 @@ def fit(
     read : callable, optional
         Called on a worker with a shard, such as a URL; returns its sequences, as text,
         bytes, an array, or an iterable of such. It must give the same at each call.
-    n_iter, tol, pseudo_count, alphabet, ends, seed, init, dtype, callback
+    n_iter, tol, alphabet, ends, seed, init, dtype, callback
         As for `HMM.fit`.
+    pseudo_count : float or tuple of 3 floats, optional
+        As for `model`'s fit, and by default its own.
     threads : int, optional
         Of a task. By default 1; without a client, one for each core.
     retries : int
@@ -166,8 +168,8 @@ def fit(
     """
     n_iter = as_stop(n_iter, tol)
     check_run(dtype, threads)
-    pseudo_counts = as_pseudo_counts(pseudo_count)
     _check_class(model)
+    pseudo_count = _pseudo_count_of(model, pseudo_count)
     if init is not None:
         as_instance(init, model, "init", f"a model of class {model.__name__}")
         n_states = getattr(init, "n_states", None) if n_states is None else n_states
@@ -179,7 +181,7 @@ def fit(
     saved = opened(
         checkpoint, resume, f"distributed.fit of {model.__name__}",
         n_states=n_states, seed=seed, init=init, n_iter=n_iter, tol=tol,
-        pseudo_count=pseudo_counts, dtype=np.dtype(dtype), start=sorted(start.items()),
+        pseudo_count=pseudo_count, dtype=np.dtype(dtype), start=sorted(start.items()),
     )  # fmt: skip
     with workers_of(client) as workers, _Bar(progress) as bar:
         held = Shards(shards, read, retries, workers)
@@ -220,7 +222,7 @@ def fit(
 
         def log2_prior(current: Any) -> float:
             prior = getattr(current, "_log2_prior", None)
-            return 0.0 if prior is None else float(prior(pseudo_counts))
+            return 0.0 if prior is None else float(prior(pseudo_count))
 
         def keep(current: Any, history: tuple[Iteration, ...]) -> None:
             nonlocal course
@@ -245,6 +247,17 @@ def fit(
         )
     best._history = history
     return cast(_Model, best)
+
+
+def _pseudo_count_of(model: Any, given: PseudoCounts | None) -> PseudoCounts:
+    """What was given, in the form of the model's own: one number, or three."""
+    own = inspect.signature(model.maximise).parameters.get("pseudo_count")
+    default = 0.0 if own is None else own.default
+    found = default if given is None else given
+    if not isinstance(default, tuple):
+        return as_real(found, "pseudo_count")
+    counts = as_pseudo_counts(found)
+    return counts[0], counts[1], counts[2]
 
 
 def _start(model: Any, sample: list[Any], n_states: Any, **options: Any) -> Any:
