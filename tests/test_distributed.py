@@ -21,7 +21,8 @@ from bbans import (
     distributed,
     errors,
 )
-from bbans.distributed.workers import WorkerError, added
+from bbans.distributed import files
+from bbans.distributed.workers import Here, WorkerError, added
 
 RNG = np.random.default_rng(0)
 LINES = [bytes(RNG.integers(97, 105, n).astype(np.uint8)) for n in range(5, 65)]
@@ -473,6 +474,32 @@ def test_names_of_a_tree(tree, tmp_path):
         distributed.compress_tree(tree, suffix="")
     with pytest.raises(errors.ModelError, match="model must be frozen, or the path"):
         distributed.compress_tree(tree, model=HMM.random(2, 256, seed=0))
+
+
+def test_a_file_that_ends_workers_fails_alone(tree, monkeypatch):
+    class Dying(Here):
+        def each(self, work, items):
+            for number, (job, task) in enumerate(items):
+                bad = any("03.txt" in path for path, _ in task)
+                yield number, WorkerError("died") if bad else work(job, task)
+
+    monkeypatch.setattr("bbans.distributed.files.workers_of", lambda client: Dying())
+    done = distributed.compress_tree(tree, level=1)
+    assert [one.path for one in done] == sorted(one.path for one in done)
+    assert [(one.path[-6:], one.error) for one in done if one.status == "failed"] == [
+        ("03.txt", "died")
+    ]
+    assert [one.status for one in done].count("done") == 20
+
+
+def test_a_file_that_a_worker_did_before_it_died(tree):
+    source = tree / "00.txt"
+    job = files._Job(True, None, 1, 1, keep=False, force=False)
+    for status in ("done", "skipped"):
+        result = files._result(job, str(source), f"{source}.bbz")
+        assert (result.status, result.error) == (status, "")
+        assert not source.exists()
+    assert files._result(job, "absent", "absent.bbz").status == "failed"
 
 
 def test_an_interrupt_ends_a_tree(tree, client, monkeypatch):
