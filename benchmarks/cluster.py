@@ -88,10 +88,17 @@ def run(rows: Report) -> None:
     ):
         client.run(bbans.default_model)  # they have imported it
         few, many = (8, 64) if rows.quick else (8, 512)
-        empty = {n: update_seconds([[b"x"]] * n, client, init, 6) for n in (few, many)}
-        more = (empty[many] - empty[few]) / (many - few)
-        rows.add("an update of 8 shards of a byte, 2 workers", empty[few] * 1e3, "ms")
-        rows.add("more for each shard of a byte, 2 workers", more * 1e3, "ms")
+        walls, cpus = zip(
+            *(empty_shards(n, client, init) for n in (few, many)), strict=True
+        )
+        more = many - few
+        rows.add("an update of 8 shards of a byte, 2 workers", walls[0] * 1e3, "ms")
+        rows.add(
+            "more for each shard of a byte, 2 workers",
+            (walls[1] - walls[0]) / more * 1e3, "ms",
+        )  # fmt: skip
+        for who, low, high in zip(("driver, scheduler", "workers"), *cpus, strict=True):
+            rows.add(f"{who}, for each shard", (high - low) / more * 1e3, "ms CPU")
         small = small_files(Path(folder), lines, 100 if rows.quick else 2000)
         rows.add("files of 60 bytes, without a client", small(None), "files/s")
         rows.add("files of 60 bytes, 2 workers", small(client), "files/s")
@@ -113,6 +120,21 @@ def run(rows: Report) -> None:
             at_least=None if rows.quick else 1.7,
         )  # fmt: skip
         rows.add("8 files, 2 workers to the speed of one", files[1] / files[2], "times")
+
+
+def empty_shards(
+    n: int, client: Any, init: HMM, updates: int = 6
+) -> tuple[float, tuple[float, float]]:
+    """The wall time of an update, and the CPU times of this process and the workers."""
+
+    def spent() -> tuple[float, float]:
+        return time.process_time(), sum(client.run(time.process_time).values())
+
+    begin = spent()
+    wall = update_seconds([[b"x"]] * n, client, init, updates)
+    passes = updates + 3  # the survey, and the last E steps
+    driver, workers = (b - a for a, b in zip(begin, spent(), strict=True))
+    return wall, (driver / passes, workers / passes)
 
 
 def small_files(folder: Path, lines: list[bytes], n: int) -> Callable[[Any], float]:

@@ -20,6 +20,7 @@ from bbans import (
     GaussianHMM,
     HierarchicalHMM,
     LatentTree,
+    PoissonHMM,
     errors,
 )
 from bbans.cli.main import main
@@ -34,6 +35,7 @@ HOW = {"n_iter": 6, "tol": 0}
 FITS = {
     "HMM": lambda **how: HMM.fit(LINES, 4, **HOW, **how),
     "GaussianHMM": lambda **how: GaussianHMM.fit(COUNTS, 3, **HOW, **how),
+    "PoissonHMM": lambda **how: PoissonHMM.fit(COUNTS, 3, **HOW, **how),
     "FactorialHMM": lambda **how: FactorialHMM.fit(LINES, [2, 2], **HOW, **how),
     "HierarchicalHMM": lambda **how: HierarchicalHMM.fit(LINES, [2, 2], **HOW, **how),
     "ARHMM": lambda **how: ARHMM.fit(LINES, 2, order=2, **HOW, **how),

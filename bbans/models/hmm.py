@@ -511,9 +511,9 @@ class HMM(StateModel):
             Show a progress bar on standard error. By default if that is a
             terminal and the work takes more than a second.
         checkpoint : path, optional
-            A file that holds the state of the fit after each update (each tenth of the
-            time goes to writing it, at most), replaced at once. With it, a function
-            that gives the sequences is called once more.
+            A file that holds the state of the fit after each update, replaced at once;
+            writing it takes a tenth of the time at most. With it, a function that gives
+            the sequences is called once more.
         resume : bool
             Go on from the checkpoint, if there is one, to the same bits as without a
             stop: the same arguments, but for `threads`, `callback` and `progress`, on
