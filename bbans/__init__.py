@@ -56,6 +56,7 @@ _HOMES = {
     "bbans.models.latent_tree": ("LatentTree",),
     "bbans.models.lgssm": ("LGSSM",),
     "bbans.models.multivariate_gaussian_hmm": ("MultivariateGaussianHMM",),
+    "bbans.models.poisson_hmm": ("PoissonHMM",),
     "bbans.models.vae": ("VAE",),
     "bbans.records.codec": ("RecordCodec",),
     "bbans.records.file": ("Records",),

@@ -52,6 +52,7 @@ from bbans.models.lgssm import LGSSM as LGSSM
 from bbans.models.multivariate_gaussian_hmm import (
     MultivariateGaussianHMM as MultivariateGaussianHMM,
 )
+from bbans.models.poisson_hmm import PoissonHMM as PoissonHMM
 from bbans.models.vae import VAE as VAE
 from bbans.records.codec import RecordCodec as RecordCodec
 from bbans.records.file import Records as Records

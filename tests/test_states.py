@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from shared import byte_hmm
 
-from bbans import ARHMM, HMM, FactorialHMM, GaussianHMM, HierarchicalHMM, ModelError
+from bbans import (
+    ARHMM,
+    HMM,
+    FactorialHMM,
+    GaussianHMM,
+    HierarchicalHMM,
+    ModelError,
+    PoissonHMM,
+)
 from bbans.errors import SymbolError
 from bbans.models import Topology, _states
 
@@ -18,6 +26,7 @@ MODELS = {
     "sparse": HMM.random(3, 3, concentration=0.1, seed=1),
     "one state": HMM.random(1, 3, seed=2),
     "GaussianHMM": GaussianHMM(*CHAIN, [0, 2], [1, 0], 0, 2),
+    "PoissonHMM": PoissonHMM(*CHAIN, [0.1, 2.5], 2),
     "FactorialHMM": FactorialHMM.random([2, 2], 3, seed=3),
     "ARHMM": ARHMM.fit([[0, 1, 2, 0, 1, 1], [2, 0, 1]] * 3, 2, order=2, alphabet=3),
 }
@@ -227,8 +236,9 @@ def test_two_features_are_refused(name):
             with pytest.raises(SymbolError, match="MultivariateGaussianHMM"):
                 getattr(MODELS[name], method)(x)
     two = np.zeros((500, 2), int)
-    fits = {HMM: 2, GaussianHMM: 2, FactorialHMM: [2], HierarchicalHMM: [2], ARHMM: 2}
-    for kind, n_states in fits.items():
+    fits = {FactorialHMM: [2], HierarchicalHMM: [2]}
+    for kind in (HMM, GaussianHMM, PoissonHMM, FactorialHMM, HierarchicalHMM, ARHMM):
+        n_states = fits.get(kind, 2)
         with pytest.raises(SymbolError, match="MultivariateGaussianHMM"):
             kind.fit(two, n_states)
         with pytest.raises(SymbolError, match="MultivariateGaussianHMM"):
@@ -237,7 +247,7 @@ def test_two_features_are_refused(name):
 
 def test_one_feature_is_one_sequence():
     x = np.random.default_rng(0).integers(0, 9, 300)
-    for kind in (HMM, GaussianHMM):
+    for kind in (HMM, GaussianHMM, PoissonHMM):
         flat, column = (kind.fit(a, 2, n_iter=3) for a in (x, x[:, np.newaxis]))
         assert np.array_equal(flat.emission, column.emission)
         both = kind.fit([x[:100, np.newaxis], x[100:]], 2, n_iter=3)
@@ -333,6 +343,7 @@ def test_parameters_that_are_free():
     trained = HMM.fit(LINES, 4, n_iter=2, topology=steps)
     assert trained.n_parameters == 0 + 3 + 4 * (trained.n_symbols - 1)
     assert MODELS["GaussianHMM"].n_parameters == 1 + 2 + 4
+    assert MODELS["PoissonHMM"].n_parameters == 1 + 2 + 2
     assert MODELS["FactorialHMM"].n_parameters == 2 * (1 + 2) + 4 * 2
     arhmm = MODELS["ARHMM"]
     weights = arhmm.contexts.symbol.size

@@ -18,6 +18,7 @@ from bbans.models.multivariate_gaussian_hmm import (
     MultivariateGaussianHMM,
     VectorStatistics,
 )
+from bbans.models.poisson_hmm import PoissonHMM
 from bbans.models.topology import Topology
 from bbans.models.vae import VAE
 
@@ -36,6 +37,7 @@ __all__ = [
     "Iteration",
     "LatentTree",
     "MultivariateGaussianHMM",
+    "PoissonHMM",
     "Statistics",
     "Topology",
     "VectorStatistics",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from bbans._arguments import as_generator, as_integer, as_reals
 from bbans._float_file import Arrays
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols
+from bbans.models._checkpoint import opened
 from bbans.models._data import in_memory
 from bbans.models._parameters import (
     MAX_STATES,
@@ -146,6 +148,8 @@ class FactorialHMM(HMM):
         init: HMM | None = None,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
         ends: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
         **options: Any,
     ) -> FactorialHMM:
         """Train by expectation maximisation.
@@ -154,7 +158,7 @@ class FactorialHMM(HMM):
         ----------
         n_states : int or sequence of int
             Of each chain.
-        sequences, seed, init, alphabet, ends, **options
+        sequences, seed, init, alphabet, ends, checkpoint, resume, **options
             As for `HMM.fit`, but `topology`.
 
         Raises
@@ -164,7 +168,12 @@ class FactorialHMM(HMM):
         """
         data, sizes = in_memory(sequences), _sizes(n_states)
         states = math.prod(sizes)
-        if init is None:
+        saved = opened(
+            checkpoint, resume, cls.__name__, n_states=sizes, seed=seed, init=init
+        )
+        if saved is not None and saved.found:
+            init = saved.model("best")
+        elif init is None:
             rng = as_generator(seed)
             start = HMM.fit(
                 data, states, n_iter=0, alphabet=alphabet, ends=ends, seed=rng,
@@ -178,8 +187,9 @@ class FactorialHMM(HMM):
         elif not isinstance(init, FactorialHMM):
             raise ModelError(f"init is another kind of model: {init!r}")
         model = HMM.fit(
-            data, states, init=init, alphabet=alphabet, ends=ends, **options
-        )
+            data, states, init=init, alphabet=alphabet, ends=ends, checkpoint=saved,
+            **options,
+        )  # fmt: skip
         assert isinstance(model, FactorialHMM)
         return model
 
