@@ -11,7 +11,7 @@ import pytest
 import bbans
 from bbans import HMM
 
-sklearn = pytest.importorskip("sklearn", minversion="1.6")
+sklearn = pytest.importorskip("sklearn", minversion="1.7")
 from sklearn.base import clone  # noqa: E402
 from sklearn.exceptions import NotFittedError  # noqa: E402
 from sklearn.model_selection import (  # noqa: E402
@@ -529,6 +529,7 @@ def test_before_training(kind):
             "gpu",
             "implementation must be 'log' or 'scaling', not 'gpu'",
         ),
+        ("algorithm", "best", "algorithm must be 'viterbi' or 'map', not 'best'"),
         ("random_state", "x", "cannot be used to seed"),
     ],
 )

@@ -22,7 +22,7 @@ try:
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError(
-        "bbans.sklearn needs scikit-learn 1.6 or later: pip install 'bbans[sklearn]'"
+        "bbans.sklearn needs scikit-learn 1.7 or later: pip install 'bbans[sklearn]'"
     ) from error
 
 __all__ = ["ConvergenceMonitor", "Estimator", "Series", "one_of"]
@@ -174,6 +174,7 @@ class Estimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
                 raise ModelError(
                     f"{name} has {unknown[0]!r}, and the letters are {known}"
                 )
+        one_of(self.algorithm, "algorithm", _ALGORITHMS)
         one_of(self.implementation, "implementation", _IMPLEMENTATIONS)
         tol = as_real(self.tol, "tol")
         if math.isnan(tol):
