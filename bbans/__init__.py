@@ -60,6 +60,7 @@ _HOMES = {
 }
 _ROOMS = (
     "codecs",
+    "compressai",
     "distributions",
     "errors",
     "formats",
