@@ -57,6 +57,7 @@ setup(
                 depends=[
                     "bbans/models/_forward_kernels.h",
                     "bbans/models/_forward_recursion.h",
+                    "bbans/models/_viterbi_recursion.h",
                     "csrc/bbans.h",
                 ],
             ),

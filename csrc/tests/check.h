@@ -19,6 +19,13 @@
         }                                                                      \
     } while (0)
 
+/* Of n random trials: fewer where each takes long, in an emulator or without
+ * optimisation. */
+#ifndef CHECK_SHARE
+#define CHECK_SHARE 1
+#endif
+#define SOME(n) (((n) + CHECK_SHARE - 1) / CHECK_SHARE)
+
 static uint64_t check_state = 1;
 
 /* xorshift64*: Vigna, ACM TOMS 42(4), 2016. */

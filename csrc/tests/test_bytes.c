@@ -304,7 +304,7 @@ int main(void)
         const size_t n = 1 + below(trial % 3 == 0 ? 60000 : 3000);
 
         fill(data, n, (uint32_t)trial % KINDS);
-        damage(data, n, trial / KINDS % 2, 100);
+        damage(data, n, trial / KINDS % 2, SOME(100));
     }
     noise(20000);
     free(data);

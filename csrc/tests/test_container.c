@@ -1438,7 +1438,7 @@ static void test_signal_noise(void)
 {
     int trial;
 
-    for (trial = 0; trial < 3000; trial++) {
+    for (trial = 0; trial < SOME(3000); trial++) {
         static const int elements[] = {16, 17, 18, 21, 22, 23};
         const int element = elements[below(6)];
         const size_t width = bbans_element_bytes(element);

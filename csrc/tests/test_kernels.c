@@ -11,7 +11,7 @@
 #endif
 
 #define STATES_MAX 300
-#define TRIALS 3000 /* of messages, for each precision */
+#define TRIALS SOME(3000) /* of messages, for each precision */
 
 typedef struct {
     bbans_hmm hmm;
@@ -252,7 +252,7 @@ static void compare_contexts(const bbans_kernels *portable,
     memset(&hmm, 0, sizeof hmm);
     hmm.contexts = &c;
     hmm.symbols = symbols;
-    for (trial = 0; trial < 300; trial++) {
+    for (trial = 0; trial < SOME(300); trial++) {
         bbans_path a, b;
         size_t t = 0, begin = 0;
 
@@ -1212,9 +1212,9 @@ static void compare_families(const bbans_kernels *portable,
     const bbans_kernels in_use = bbans_kernel, tried = *kernels;
     int trial;
 
-    for (trial = 0; trial < 2000; trial++)
+    for (trial = 0; trial < SOME(2000); trial++)
         compare_spans(&tried, trial % 2);
-    for (trial = 0; trial < 2000; trial++) {
+    for (trial = 0; trial < SOME(2000); trial++) {
         compare_scales(portable, &tried);
         compare_locations(portable, &tried);
     }
@@ -1804,18 +1804,18 @@ int main(void)
                                          .tree = &bbans_tree_avx512};
 
     portable = bbans_kernel;
-    for (trial = 0; trial < 100; trial++)
+    for (trial = 0; trial < SOME(100); trial++)
         compare(&portable, &avx512, 1 + below(STATES_MAX), 9 + below(20));
-    for (trial = 0; trial < 100; trial++)
+    for (trial = 0; trial < SOME(100); trial++)
         compare_contexts(&portable, &avx512);
-    for (trial = 0; trial < 1000; trial++)
+    for (trial = 0; trial < SOME(1000); trial++)
         compare_levels(&portable, &avx512);
-    for (trial = 0; trial < 100; trial++)
+    for (trial = 0; trial < SOME(100); trial++)
         compare_trees(&portable, &avx512, 2 + below(STATES_MAX - 1));
     compare_messages(&portable, &avx512, TRIALS);
     compare_families(&portable, &avx512);
-    compare_networks(&portable, &avx512, 1000);
-    compare_predictions(&portable, &avx512, 300);
+    compare_networks(&portable, &avx512, SOME(1000));
+    compare_predictions(&portable, &avx512, SOME(300));
     printf("test_kernels: avx512, emulated, equals portable\n");
     return 0;
 #endif
@@ -1823,21 +1823,21 @@ int main(void)
     bbans_isa_use(BBANS_ISA_PORTABLE);
     portable = bbans_kernel;
     compare_messages(&portable, &portable, TRIALS);
-    compare_decisions(&portable, &portable, 2000);
-    compare_mixing(&portable, &portable, 500);
+    compare_decisions(&portable, &portable, SOME(2000));
+    compare_mixing(&portable, &portable, SOME(500));
     test_checksum();
     FOR_EACH_ISA(isa)
     {
         if (isa == BBANS_ISA_PORTABLE)
             continue;
-        for (trial = 0; trial < 300; trial++)
+        for (trial = 0; trial < SOME(300); trial++)
             compare(&portable, &bbans_kernel, 1 + below(STATES_MAX),
                     9 + below(20));
-        for (trial = 0; trial < 300; trial++)
+        for (trial = 0; trial < SOME(300); trial++)
             compare_contexts(&portable, &bbans_kernel);
-        for (trial = 0; trial < 3000; trial++)
+        for (trial = 0; trial < SOME(3000); trial++)
             compare_levels(&portable, &bbans_kernel);
-        for (trial = 0; trial < 300; trial++)
+        for (trial = 0; trial < SOME(300); trial++)
             compare_trees(&portable, &bbans_kernel, 2 + below(STATES_MAX - 1));
         for (mode = 0; mode < 4; mode++) {
             set_rounding(mode);
@@ -1845,10 +1845,10 @@ int main(void)
                              mode == 0 ? TRIALS : TRIALS / 10);
         }
         set_rounding(0);
-        compare_networks(&portable, &bbans_kernel, 5000);
-        compare_decisions(&portable, &bbans_kernel, 5000);
-        compare_mixing(&portable, &bbans_kernel, 2000);
-        for (trial = 0; trial < 2000; trial++) {
+        compare_networks(&portable, &bbans_kernel, SOME(5000));
+        compare_decisions(&portable, &bbans_kernel, SOME(5000));
+        compare_mixing(&portable, &bbans_kernel, SOME(2000));
+        for (trial = 0; trial < SOME(2000); trial++) {
             compare_planes(&portable, &bbans_kernel);
             compare_checksums(&portable, &bbans_kernel);
         }
@@ -1858,7 +1858,7 @@ int main(void)
             for (trial = 0; trial < 50; trial++)
                 compare_pops();
 #endif
-        compare_predictions(&portable, &bbans_kernel, 2000);
+        compare_predictions(&portable, &bbans_kernel, SOME(2000));
         if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
             compare_families(&portable, &bbans_kernel);
         printf("test_kernels: %s equals portable\n", bbans_isa_name(isa));

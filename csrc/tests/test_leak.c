@@ -185,7 +185,7 @@ static void check_pops(void)
     unsigned round;
     size_t i;
 
-    for (round = 0; round < 4000; round++) {
+    for (round = 0; round < SOME(4000); round++) {
         const law l = random_law();
         const size_t lanes = 1 + below(LANES);
 
@@ -211,7 +211,7 @@ static void check_refusals(void)
     int64_t value[N];
     unsigned round, refused = 0;
 
-    for (round = 0; round < 4000; round++) {
+    for (round = 0; round < SOME(4000); round++) {
         const law l = random_law();
         const size_t lanes = 1 + below(LANES), bad = below(N);
         bbans_status status;
@@ -234,7 +234,7 @@ static void check_refusals(void)
         }
         CHECK(same(&m, &before));
     }
-    CHECK(refused > 1000 && refused < 4000);
+    CHECK(refused > SOME(1000) && refused < SOME(4000));
 }
 
 /* Every slot of a law, as spans: they partition all, and none is empty. */
@@ -243,7 +243,7 @@ static void check_spans(void)
     bbans_family family;
     unsigned prec, round;
 
-    for (round = 0; round < 300; round++) {
+    for (round = 0; round < SOME(300); round++) {
         const law l = random_law();
         uint32_t slot = 0, n_spans = 0;
 

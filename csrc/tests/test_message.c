@@ -71,7 +71,7 @@ static void test_inverses(void)
 {
     int trial;
 
-    for (trial = 0; trial < 200000; trial++) {
+    for (trial = 0; trial < SOME(200000); trial++) {
         const size_t lanes = below(2) ? 1 : LANES;
         const uint32_t total = random_total();
         uint32_t start[LANES], freq[LANES], slot[LANES];
@@ -179,7 +179,7 @@ static void test_arrays(void)
     table.symbols = 4;
     table.prec = 8;
     CHECK(bbans_table_check(&table) == BBANS_OK);
-    for (trial = 0; trial < 20000; trial++) {
+    for (trial = 0; trial < SOME(20000); trial++) {
         const size_t lanes = below(2) ? 1 : LANES;
         const size_t n = below(16);
         uint32_t row[16], symbol[16], again[16], weight[16][3];
@@ -511,7 +511,7 @@ static void test_many_lanes(void)
     static uint64_t symbol[N_MAX], again[N_MAX];
     int trial;
 
-    for (trial = 0; trial < 1500; trial++) {
+    for (trial = 0; trial < SOME(1500); trial++) {
         const size_t lanes = lane_counts[below(8)];
         uint32_t start, freq, total, bad;
         size_t i, at;
@@ -687,7 +687,7 @@ static void test_bytes(void)
 {
     int trial;
 
-    for (trial = 0; trial < 20000; trial++) {
+    for (trial = 0; trial < SOME(20000); trial++) {
         const size_t lanes = below(2) ? 1 : LANES;
         uint8_t bytes[4 * CAP + 8 * LANES];
         size_t n, size, i;

@@ -407,10 +407,10 @@ int main(void)
     test_lines(data);
     test_little_room(data);
     for (kind = 0; kind < KINDS; kind++) {
-        test_damage(data, 1 + below(400), kind, 60);
-        test_damage(data, 3000, kind, 8);
+        test_damage(data, 1 + below(400), kind, SOME(60));
+        test_damage(data, 3000, kind, SOME(8));
     }
-    test_noise(2000);
+    test_noise(SOME(2000));
     free(data);
     printf("test_mixing: ok\n");
     return 0;

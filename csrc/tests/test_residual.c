@@ -242,7 +242,7 @@ static void test_both_ways(void)
                                       -BBANS_MU_MAX};
     int trial;
 
-    for (trial = 0; trial < 400; trial++) {
+    for (trial = 0; trial < SOME(400); trial++) {
         const size_t steps = 1 + below(trial % 20 > 0 ? 300 : 9000);
         const unsigned lanes = 1u << below(2);
         size_t i, t;
@@ -336,7 +336,7 @@ static void test_damage(void)
 {
     int trial;
 
-    for (trial = 0; trial < 3000; trial++) {
+    for (trial = 0; trial < SOME(3000); trial++) {
         const unsigned lanes = 1u << below(2);
         size_t i, t;
 

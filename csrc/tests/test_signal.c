@@ -227,7 +227,7 @@ static void test_noise(void)
     int trial, taken = 0;
 
     CHECK(work != NULL);
-    for (trial = 0; trial < 6000; trial++) {
+    for (trial = 0; trial < SOME(6000); trial++) {
         const int element = elements[below(8)];
         size_t size = 1 + below(300), i;
         bbans_status status;

@@ -242,7 +242,7 @@ static void check_inverses(void)
     size_t i;
     unsigned round;
 
-    for (round = 0; round < 20000; round++) {
+    for (round = 0; round < SOME(20000); round++) {
         const law l = random_law();
         const size_t lanes = below(2) ? 1 : LANES, n = below(N + 1);
 
@@ -279,7 +279,7 @@ static void check_refusals(void)
     unsigned round;
     size_t i;
 
-    for (round = 0; round < 5000; round++) {
+    for (round = 0; round < SOME(5000); round++) {
         law l = random_law();
         const size_t lanes = below(2) ? 1 : LANES, bad = below(N);
         bbans_status status;
@@ -352,7 +352,7 @@ static void check_range_codes(void)
     unsigned round;
     size_t i, k, at, listed;
 
-    for (round = 0; round < 20000; round++) {
+    for (round = 0; round < SOME(20000); round++) {
         const law l[2] = {random_law(), random_law()};
         const size_t n = 1 + below(N), bad = below((uint32_t)n);
 
