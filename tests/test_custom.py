@@ -120,10 +120,10 @@ def test_no_values():
     (lambda: Custom(logistic, 0, 9, "a"), ModelError, "parameter 0 must be real"),
     (lambda: Custom(logistic, 0, 9, [1, 2], [1, 2, 3]), SymbolError, "do not fit"),
     (lambda: Custom(lambda x: -x, 0, 9), ModelError, "must not fall: .* at -0.5"),
-    (lambda: Custom(lambda x: x * np.nan, 0, 9), ModelError, "must not fall: it is nan"),
+    (lambda: Custom(lambda x: x * np.nan, 0, 9), ModelError, "not fall: it is nan"),
     (lambda: Custom(lambda x: 0 * x, 0, 9), ModelError, "no mass from 0 to 9"),
     (lambda: Custom(lambda x: x[1:], 0, 9), ModelError, r"shape \(11,\).*not \(10,\)"),
-    (lambda: Custom(lambda x, m: logistic(x, m) * (m > 0) - x * (m <= 0), 0, 9, [1, -1]),
+    (lambda: Custom(lambda x, m: x * m, 0, 9, [1, -1]),
      ModelError, r"of value \(1,\) must not fall"),
 ])  # fmt: skip
 def test_mistakes_are_named(make, error, text):
