@@ -30,6 +30,7 @@ setup(
         [
             extension("_cyutility", "-O2", suffix="c"),
             extension("_sink", "-O2"),
+            extension("_lists", "-O2"),
             extension("distributions._cdf", "-O2"),
             extension(
                 "message._message",

@@ -192,7 +192,7 @@ def test_distributions_say_what_they_take_and_raise(name):
     for section in ("Parameters\n    ---", "Raises\n    ---"):
         assert section in codec.__doc__
     for parameter in inspect.signature(codec).parameters:
-        assert re.search(rf"^    ([\w, ]+, )?{parameter}(,| :)", codec.__doc__, re.M)
+        assert re.search(rf"^    ([\w, ]+, )?\*?{parameter}(,| :)", codec.__doc__, re.M)
 
 
 @pytest.mark.parametrize("name", [
