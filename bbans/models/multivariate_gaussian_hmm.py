@@ -6,6 +6,7 @@ Nothing here decides a coded bit: `freeze` makes the model that codes.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -32,6 +33,7 @@ from bbans.errors import ModelError, SymbolError
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.gaussian_hmm import CHANNELS_MAX, STATES_MAX, FrozenGaussianHMM
 from bbans.models import _forward, em
+from bbans.models._checkpoint import data_fact, opened
 from bbans.models._data import NO_DATA
 from bbans.models._parameters import (
     MAX_STATES,
@@ -43,7 +45,7 @@ from bbans.models._parameters import (
 )
 from bbans.models._start_length import start_length
 from bbans.models._states import StateModel, free_parameters
-from bbans.models._training import Iteration, climb
+from bbans.models._training import Iteration, as_stop, climb
 from bbans.models._vectors import (
     COVARIANCES,
     Covariance,
@@ -418,6 +420,8 @@ class MultivariateGaussianHMM(StateModel):
         threads: int | None = None,
         callback: Callable[[MultivariateGaussianHMM], object] | None = None,
         progress: bool | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> MultivariateGaussianHMM:
         """Train by expectation maximisation.
 
@@ -449,6 +453,8 @@ class MultivariateGaussianHMM(StateModel):
             Called with each model that is better than those before.
         progress : bool, optional
             Show a bar on standard error; by default on terminals, after a second.
+        checkpoint, resume
+            As for `HMM.fit`.
 
         Returns
         -------
@@ -469,9 +475,7 @@ class MultivariateGaussianHMM(StateModel):
         Arthur and Vassilvitskii, k-means++ (2007).
         """
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
-        n_iter = as_integer(n_iter, "n_iter", 0)
-        if not 0 <= as_real(tol, "tol") < math.inf:
-            raise ModelError(f"tol must be at least 0 and finite, not {tol}")
+        n_iter = as_stop(n_iter, tol)
         count = _at_least_0(pseudo_count, "pseudo_count")
         _at_least_0(min_covar, "min_covar")
         as_threads(threads)
@@ -490,7 +494,17 @@ class MultivariateGaussianHMM(StateModel):
         update = partial(
             MultivariateGaussianHMM.maximise, pseudo_count=count, min_covar=min_covar
         )
-        if init is None:
+        saved = opened(
+            checkpoint, resume, cls.__name__, n_states=n_states, covariance_type=kind,
+            n_iter=n_iter, tol=tol, min_covar=min_covar, pseudo_count=count, seed=seed,
+            init=init,
+        )  # fmt: skip
+        if saved is not None:
+            saved.require(data=data_fact(arrays))
+        model: MultivariateGaussianHMM
+        if saved is not None and saved.found:
+            model = saved.model("best")
+        elif init is None:
             model = _start(data, n_states, kind, update, as_generator(seed), threads)
         else:
             model = init._copy()
@@ -513,7 +527,7 @@ class MultivariateGaussianHMM(StateModel):
             if len(history) > 1 and callback is not None:
                 callback(model)
 
-        best, _ = climb(
+        best, history = climb(
             model,
             expect=expect,
             update=lambda model, _: update(model, found),
@@ -523,7 +537,9 @@ class MultivariateGaussianHMM(StateModel):
             tol=tol,
             progress=progress,
             keep=keep,
+            checkpoint=saved,
         )
+        best._history = history
         return best
 
     def _copy(self) -> MultivariateGaussianHMM:
