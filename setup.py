@@ -56,6 +56,7 @@ setup(
                 depends=[
                     "bbans/models/_forward_kernels.h",
                     "bbans/models/_forward_recursion.h",
+                    "bbans/models/_viterbi_recursion.h",
                     "csrc/bbans.h",
                 ],
             ),

@@ -54,6 +54,7 @@ _HOMES = {
     "bbans.models.hmm": ("HMM",),
     "bbans.models.latent_tree": ("LatentTree",),
     "bbans.models.lgssm": ("LGSSM",),
+    "bbans.models.poisson_hmm": ("PoissonHMM",),
     "bbans.models.vae": ("VAE",),
     "bbans.records.codec": ("RecordCodec",),
     "bbans.records.file": ("Records",),

@@ -48,6 +48,7 @@ from bbans.models.hierarchical_hmm import HierarchicalHMM as HierarchicalHMM
 from bbans.models.hmm import HMM as HMM
 from bbans.models.latent_tree import LatentTree as LatentTree
 from bbans.models.lgssm import LGSSM as LGSSM
+from bbans.models.poisson_hmm import PoissonHMM as PoissonHMM
 from bbans.models.vae import VAE as VAE
 from bbans.records.codec import RecordCodec as RecordCodec
 from bbans.records.file import Records as Records

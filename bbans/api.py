@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, overl
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans._arguments import as_bytes, as_integer, check_file
+from bbans._arguments import as_bytes, as_integer, check_file, exported
 from bbans._files import Resumed, read_all, read_full, replacing, write_full
 from bbans._kinds import START_BYTES, check_raw
 from bbans._records import Buffer, check_limit
@@ -575,7 +575,7 @@ def decompress(
         not be given.
     kind : {str, bytes, numpy.ndarray}, optional
         What the result must be; type checkers then know it.
-    out : writable buffer, optional
+    out : writable buffer or DLPack array, optional
         Where bytes, or the elements of an array, go; it may be larger. Text is refused.
     max_bytes : int, optional
         The most bytes that all elements may take (4 for each character of text that is
@@ -627,6 +627,7 @@ def decompress(
             raise ModelError("out takes bytes and arrays, and the container holds text")
         texts = _restored_alone(parts, threads)
         return "".join(restored_text(*text) for text in texts)
+    out = exported(out, "out", TypeError)
     if any(part.header.element == CODE_POINTS for part, *_ in parts):
         joined = b"".join(_as_bytes(*text) for text in _restored_alone(parts, threads))
         if out is None:

@@ -16,6 +16,7 @@ from bbans import (
     GaussianHMM,
     HierarchicalHMM,
     LatentTree,
+    PoissonHMM,
 )
 from bbans.errors import (
     CorruptError,
@@ -34,6 +35,7 @@ MODELS = {
     "integers": HMM(*CHAIN, [[0.5, 0.5]] * 2, alphabet=[-5, 2**63 - 1]),
     "GaussianHMM": GaussianHMM(*CHAIN, [0, 3.5], [2, 0], -5, 6),
     "far GaussianHMM": GaussianHMM([1], [[1]], [-(2.0**63)], [9], -(2**63), 9 - 2**63),
+    "PoissonHMM": PoissonHMM(*CHAIN, [0, 3.5], 9),
     "FactorialHMM": FactorialHMM(
         [CHAIN, ([1, 0, 0], np.full((3, 3), 1 / 3))],
         np.full((2, 3, 2), 0.5),

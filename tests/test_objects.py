@@ -257,6 +257,7 @@ EXAMPLES = [
     (VAE, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (bbans.GaussianHMM(*CHAIN, [0, 3], [2, 1], -5, 5), PARAMETERS),
+    (bbans.PoissonHMM(*CHAIN, [0, 3.5], 9), PARAMETERS),
     (bbans.FactorialHMM([CHAIN], [[0.5, 0.5], [0.25, 0.75]]), PARAMETERS),
     (LEVELS, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (models.Topology.left_to_right(3), shares("initial", "transition")),

@@ -14,6 +14,7 @@ from bbans.models.hmm import HMM
 from bbans.models.information import information_content
 from bbans.models.latent_tree import LatentTree
 from bbans.models.lgssm import LGSSM
+from bbans.models.poisson_hmm import PoissonHMM
 from bbans.models.topology import Topology
 from bbans.models.vae import VAE
 
@@ -31,6 +32,7 @@ __all__ = [
     "HierarchicalHMM",
     "Iteration",
     "LatentTree",
+    "PoissonHMM",
     "Statistics",
     "Topology",
     "information_content",

@@ -26,6 +26,7 @@ __all__ = [
     "as_sequences",
     "check_axes",
     "encode_all",
+    "encode_one",
     "frequencies_of",
     "in_memory",
     "infer_alphabet",
@@ -212,19 +213,21 @@ def _array(item: Symbols, n: int) -> NDArray[Any]:
         check_axes(array)
     except SymbolError as error:
         raise SymbolError(f"sequence {n}: {error}") from None
-    return array
+    return array.ravel()
 
 
 def check_axes(item: Any) -> None:
-    """Refuse an array that could be several sequences as well as one."""
+    """Refuse an array that could be several sequences as well as one, or that has
+    several features; of one feature, (T, 1) is one sequence."""
     if isinstance(item, (str, *_BYTES)):
         return  # NumPy's too, which have no axis
     if getattr(item, "ndim", 1) == 0:
         raise SymbolError("a sequence has one axis, and a number has none: pass [x]")
-    if getattr(item, "ndim", 1) > 1:
+    if getattr(item, "ndim", 1) > 1 and item.shape[1:] != (1,):
         raise SymbolError(
             f"a sequence has one axis, not shape {item.shape}: pass list(x) if each "
-            "row is a sequence, x.ravel() if all are one; LGSSM codes rows of channels"
+            "row is a sequence, x.ravel() if all are one; MultivariateGaussianHMM and "
+            "LGSSM model rows of several features"
         )
 
 
@@ -236,15 +239,20 @@ def encode_all(
     end = np.array([alphabet.end] if alphabet.ends else [], np.int32)
     for n, item in enumerate(items):
         try:
-            if not isinstance(item, (str, *_BYTES)):
-                item = as_integers(item)
-            check_axes(item)
-            indices = alphabet.encode(item)
+            indices = encode_one(item, alphabet)
             yield np.concatenate([indices, end]) if alphabet.ends else indices
         except SymbolError as error:
             if isinstance(items, (list, tuple)) and len(items) == 1:
                 raise
             raise SymbolError(f"sequence {n}: {error}") from None
+
+
+def encode_one(item: Symbols, alphabet: Alphabet) -> NDArray[np.int32]:
+    """Turn a sequence into indices, without an end."""
+    if not isinstance(item, (str, *_BYTES)):
+        item = as_integers(item)
+    check_axes(item)
+    return alphabet.encode(item)
 
 
 def frequencies_of(items: Iterable[Symbols], alphabet: Alphabet) -> NDArray[np.float64]:

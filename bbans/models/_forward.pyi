@@ -36,12 +36,50 @@ def backward(
     transition_count: NDArray[np.float64],
     emission_count: NDArray[np.float64],
 ) -> None: ...
-def log_likelihood(
-    x: NDArray[np.int32],
+def viterbi(
+    rows: NDArray[np.float64],
+    begins: NDArray[np.uint8],
+    log_initial: NDArray[np.float64],
+    log_A: NDArray[np.float64],
+    delta: NDArray[np.float64],
+    back: NDArray[np.uint16],
+) -> float: ...
+def trace(back: NDArray[np.uint16], last: int, states: NDArray[np.int64]) -> int: ...
+def filter_rows(
+    E: NDArray[np.float64],
+    begins: NDArray[np.uint8],
+    K: int,
+    initial: NDArray[np.float64],
+    A: NDArray[np.float64],
+    lowest: float,
+    alpha: NDArray[np.float64],
+    scale: NDArray[np.float64],
+) -> int: ...
+def smooth_rows(
+    E: NDArray[np.float64],
+    begins: NDArray[np.uint8],
+    K: int,
+    A_transposed: NDArray[np.float64],
+    alpha: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    high: float,
+    carry: NDArray[np.float64],
+    gamma: NDArray[np.float64],
+) -> int: ...
+def filter_logs(
+    rows: NDArray[np.float64],
+    begins: NDArray[np.uint8],
     log_initial: NDArray[np.float64],
     log_A_transposed: NDArray[np.float64],
-    log_E: NDArray[np.float64],
-) -> float: ...
+    alpha: NDArray[np.float64],
+) -> tuple[float, int]: ...
+def smooth_logs(
+    rows: NDArray[np.float64],
+    begins: NDArray[np.uint8],
+    log_A: NDArray[np.float64],
+    carry: NDArray[np.float64],
+    alpha: NDArray[np.float64],
+) -> None: ...
 def sample(
     initial: NDArray[np.float64],
     A: NDArray[np.float64],

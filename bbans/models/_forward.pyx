@@ -1,4 +1,4 @@
-"""Float recursions of hidden Markov models: training and the information content.
+"""Float recursions of hidden Markov models: training, analysis, drawing.
 
 Many sequences side by side, block by block, each step a product of matrices. The
 kernels are in _forward_kernels.h, and are those of the instruction set that the C
@@ -20,7 +20,7 @@ the case of one row.
 """
 
 from libc.math cimport HUGE_VAL, exp, log
-from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from bbans._lib import lib
@@ -53,6 +53,8 @@ cdef extern from "_forward_kernels.h" nogil:
     ctypedef struct forward_kernels:
         const float_kernels *single
         const double_kernels *wide
+        void (*viterbi)(const double *, Py_ssize_t, Py_ssize_t, const double *,
+                        const double *, double *, uint16_t *) noexcept nogil
     forward_kernels kernels_of(int isa)
 
 ctypedef fused real:
@@ -288,31 +290,198 @@ def backward(const int32_t[::1] x not None, const int64_t[:, ::1] runs not None,
                        &transition_count[0, 0], &emission_count[0, 0])
 
 
-def log_likelihood(const int32_t[::1] x not None, const double[::1] log_initial not None,
-                   const double[:, ::1] log_A_transposed not None,
-                   const double[:, ::1] log_E not None):
-    """Return log P(x) by sums of logarithms: slow, but of unlimited range."""
-    cdef Py_ssize_t T = x.shape[0], K = log_initial.shape[0], t, j
-    cdef double total = -HUGE_VAL
-    cdef double[::1] w = log_initial.copy()
-    cdef double[::1] p = log_initial.copy()    # predicted
-    cdef const double *A
-    check(x, log_E.shape[0])
-    if (log_A_transposed.shape[0] != K or log_A_transposed.shape[1] != K
-            or log_E.shape[1] != K or T < 1 or K < 1):
-        raise ValueError("shapes of log_likelihood() do not agree")
-    A = &log_A_transposed[0, 0]
+# What follows is of one sequence after another, from rows that say for each step how
+# likely its observation is in each state; begins[t] is whether step t is a first one,
+# begins[N] whether the step after them is, if there is one.
+
+def viterbi(const double[:, ::1] rows not None, const uint8_t[::1] begins not None,
+            const double[::1] log_initial not None, const double[::1] log_A not None,
+            double[:, ::1] delta not None, uint16_t[:, ::1] back not None):
+    """Fill back with the state before, of each state, on the likeliest path to it.
+
+    delta[0] has the logarithms of these paths, up to the step before, and then up to
+    the last one; delta[1] is work. Return the sum of the sequences that end before the
+    last step, -inf if one is impossible.
+    """
+    cdef Py_ssize_t N = rows.shape[0], K = rows.shape[1], S = delta.shape[1], t, j, best
+    cdef forward_kernels kernel = kernels()
+    cdef double total = 0
+    cdef double *now
+    cdef double *before
+    if (N < 1 or K < 1 or S % kernel.wide.columns != 0 or log_A.shape[0] != K * S
+            or log_initial.shape[0] != K or begins.shape[0] != N + 1
+            or delta.shape[0] != 2 or back.shape[0] != N or back.shape[1] != K):
+        raise ValueError("shapes of viterbi() do not agree")
+    before, now = &delta[0, 0], &delta[1, 0]
     with nogil:
-        for t in range(T):
+        for t in range(N):
+            if begins[t]:
+                best = 0
+                for j in range(1, K):
+                    if before[j] > before[best]:
+                        best = j
+                total += before[best]
+                for j in range(K):
+                    back[t, j] = <uint16_t>best
+                    now[j] = log_initial[j] + rows[t, j]
+            else:
+                kernel.viterbi(before, K, S, &log_A[0], &rows[t, 0], now, &back[t, 0])
+            before, now = now, before
+        if before != &delta[0, 0]:
+            memcpy(&delta[0, 0], before, S * sizeof(double))
+    return total
+
+
+def trace(const uint16_t[:, ::1] back not None, Py_ssize_t last,
+          int64_t[::1] states not None):
+    """Fill states, of which `last` is the one after them, and return that before."""
+    cdef Py_ssize_t t
+    if back.shape[0] != states.shape[0] or not 0 <= last < back.shape[1]:
+        raise ValueError("shapes of trace() do not agree")
+    with nogil:
+        for t in range(states.shape[0] - 1, -1, -1):
+            states[t] = last
+            last = back[t, last]
+    return last
+
+
+def filter_rows(const double[:, ::1] E not None, const uint8_t[::1] begins not None,
+                Py_ssize_t K, const double[::1] initial not None,
+                const double[::1] A not None, double lowest,
+                double[:, ::1] alpha not None, double[::1] scale not None):
+    """Fill alpha[1:] and scale; alpha[0] is the step before.
+
+    Return -1, or the first step whose scale is out of range or below `lowest`.
+    """
+    cdef Py_ssize_t N = E.shape[0], S = E.shape[1], t, bad = -1
+    cdef forward_kernels kernel = kernels()
+    cdef double low = least(<double>0), tiny = normal(<double>0)
+    cdef int32_t row = 0
+    if (not 1 <= K <= S or S % kernel.wide.columns != 0 or initial.shape[0] != S
+            or A.shape[0] != K * S or begins.shape[0] != N + 1 or scale.shape[0] != N
+            or alpha.shape[0] != N + 1 or alpha.shape[1] != S):
+        raise ValueError("shapes of filter_rows() do not agree")
+    with nogil:
+        for t in range(N):
+            if begins[t]:
+                memcpy(&alpha[t + 1, 0], &initial[0], S * sizeof(double))
+            else:
+                multiply(kernel, &alpha[t, 0], S, 1, 1, K, &A[0], S, &alpha[t + 1, 0],
+                         False)
+            bad = kernel.wide.forward(
+                &row, 1, S, &E[t, 0], low, tiny, lowest, &alpha[t + 1, 0], &scale[t])
+            if bad >= 0:
+                bad = t
+                break
+    return bad
+
+
+def smooth_rows(const double[:, ::1] E not None, const uint8_t[::1] begins not None,
+                Py_ssize_t K, const double[::1] A_transposed not None,
+                const double[:, ::1] alpha not None, const double[::1] scale not None,
+                double high, double[:, ::1] carry not None,
+                double[:, ::1] gamma not None):
+    """Add to gamma what the whole sequences say of the states that alpha filtered.
+
+    carry[0] comes from the step after, and moves to the first one; carry[1] is work.
+    Return -1, or a step before which some state explains the rest so well, beyond
+    `high` times what all do, that leaving it out of alpha may have been wrong.
+    """
+    cdef Py_ssize_t N = E.shape[0], S = E.shape[1], t, j, bad = -1
+    cdef forward_kernels kernel = kernels()
+    cdef double tiny = normal(<double>0)
+    cdef double *g
+    cdef double *beta
+    cdef int32_t row = 0
+    if (not 1 <= K <= S or S % kernel.wide.columns != 0
+            or A_transposed.shape[0] != K * S or begins.shape[0] != N + 1
+            or scale.shape[0] != N or alpha.shape[0] != N or alpha.shape[1] != S
+            or carry.shape[0] != 2 or carry.shape[1] != S or gamma.shape[0] != N
+            or gamma.shape[1] != S):
+        raise ValueError("shapes of smooth_rows() do not agree")
+    g, beta = &carry[0, 0], &carry[1, 0]
+    with nogil:
+        for t in range(N - 1, -1, -1):
+            if begins[t + 1]:
+                for j in range(S):
+                    beta[j] = 1
+            else:
+                multiply(kernel, g, S, 1, 1, K, &A_transposed[0], S, beta, False)
+            kernel.wide.backward(
+                &row, 1, S, &E[t, 0], &alpha[t, 0], &scale[t], beta, high, tiny, g,
+                &gamma[t, 0], NULL)
+            if not begins[t]:
+                for j in range(K):
+                    if g[j] >= high:
+                        bad = t
+            if bad >= 0:
+                break
+    return bad
+
+
+# The same in logarithms: slow, but of unlimited range.
+
+def filter_logs(const double[:, ::1] rows not None, const uint8_t[::1] begins not None,
+                const double[::1] log_initial not None,
+                const double[:, ::1] log_A_transposed not None,
+                double[:, ::1] alpha not None):
+    """Fill alpha[1:] with log P(z_t | x_1 .. x_t); alpha[0] is the step before.
+
+    Return the sum of log P(x_t | x_1 .. x_t-1), and -1 or the first impossible step.
+    """
+    cdef Py_ssize_t N = rows.shape[0], K = rows.shape[1], t, j
+    cdef double sums = 0, total = 0
+    cdef const double *before
+    if (N < 1 or K < 1 or log_initial.shape[0] != K
+            or log_A_transposed.shape[0] != K or log_A_transposed.shape[1] != K
+            or begins.shape[0] != N + 1 or alpha.shape[0] != N + 1
+            or alpha.shape[1] != K):
+        raise ValueError("shapes of filter_logs() do not agree")
+    with nogil:
+        for t in range(N):
+            before = &alpha[t, 0]
             for j in range(K):
-                w[j] = p[j] + log_E[x[t], j]
-            total = log_sum(&w[0], NULL, K)
+                alpha[t + 1, j] = rows[t, j] + (
+                    log_initial[j] if begins[t]
+                    else log_sum(before, &log_A_transposed[j, 0], K))
+            total = log_sum(&alpha[t + 1, 0], NULL, K)
             if total == -HUGE_VAL:
                 break
-            if t < T - 1:
-                for j in range(K):
-                    p[j] = log_sum(&w[0], A + j * K, K)
-    return total
+            sums += total
+            for j in range(K):
+                alpha[t + 1, j] -= total
+    return sums, t if total == -HUGE_VAL else -1
+
+
+def smooth_logs(const double[:, ::1] rows not None, const uint8_t[::1] begins not None,
+                const double[:, ::1] log_A not None, double[:, ::1] carry not None,
+                double[:, ::1] alpha not None):
+    """Turn log P(z_t | x_1 .. x_t) into the same given whole sequences.
+
+    carry[0] comes from the step after, and moves to the first one; carry[1] is work.
+    """
+    cdef Py_ssize_t N = rows.shape[0], K = rows.shape[1], t, j
+    cdef double *g
+    cdef double *beta
+    cdef double top, total
+    if (K < 1 or log_A.shape[0] != K or log_A.shape[1] != K
+            or begins.shape[0] != N + 1 or carry.shape[0] != 2 or carry.shape[1] != K
+            or alpha.shape[0] != N or alpha.shape[1] != K):
+        raise ValueError("shapes of smooth_logs() do not agree")
+    g, beta = &carry[0, 0], &carry[1, 0]
+    with nogil:
+        for t in range(N - 1, -1, -1):
+            for j in range(K):
+                beta[j] = 0 if begins[t + 1] else log_sum(g, &log_A[j, 0], K)
+            for j in range(K):
+                alpha[t, j] += beta[j]
+                g[j] = rows[t, j] + beta[j]
+            total = log_sum(&alpha[t, 0], NULL, K)
+            top = log_sum(g, NULL, K)
+            for j in range(K):
+                alpha[t, j] -= total
+                g[j] -= top
+    return None
 
 
 cdef double log_sum(const double *a, const double *b, Py_ssize_t n) noexcept nogil:

@@ -1,5 +1,6 @@
 /* Kernels of the float recursions of _forward.pyx, from one text for every width
- * of vectors: _forward_recursion.h.  They follow the choice of bbans_isa_use.
+ * of vectors: _forward_recursion.h, and _viterbi_recursion.h for the likeliest
+ * path.  They follow the choice of bbans_isa_use.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans.h"
@@ -9,11 +10,14 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define VECTOR(real, bytes)                                                    \
     real __attribute__((vector_size(bytes), aligned(sizeof(real)), may_alias))
+/* By lane, where those of a mask are all ones or all zeros. */
+#define SELECT(I, mask, a, b) (((I)(a) & (mask)) | ((I)(b) & ~(mask)))
 #if defined(__x86_64__)
 #define HAVE_X86
 #endif
 #else
 #define VECTOR(real, bytes) real
+#define SELECT(I, mask, a, b) ((mask) ? (a) : (b))
 #endif
 
 /* Rows have S columns, a multiple of `columns`, of which those from K on are 0.
@@ -27,7 +31,9 @@
  *           first row whose scale is below `normal` or `lowest`, or -1.
  * backward  Adds the step to the counts, and writes to G [n][S] what the alpha of
  *           the step before meets, at most `high`.  Sequences begin with this
- *           step where initial_count is not NULL; then G is not written. */
+ *           step where initial_count is not NULL; then G is not written.
+ * viterbi   One step of one sequence, in logarithms: delta [S] becomes
+ *           max_i (before_i + A_ij) + row_j, and back [K] the least such i. */
 #define DEFINE_TABLE(real)                                                     \
     typedef struct {                                                           \
         ptrdiff_t columns;                                                     \
@@ -51,6 +57,7 @@ DEFINE_TABLE(double)
 #define PASTE(a, b) a##_##b
 #define PASTE_VALUES(a, b) PASTE(a, b)
 #define NAME(name) PASTE_VALUES(PASTE_VALUES(name, REAL), BYTES)
+#define OF_BYTES(name) PASTE_VALUES(name, BYTES)
 #define TABLE PASTE_VALUES(REAL, kernels)
 
 #define REAL float
@@ -61,6 +68,9 @@ DEFINE_TABLE(double)
 #define BYTES 16
 #define TARGET
 #include "_forward_recursion.h"
+#define BYTES 16
+#define TARGET
+#include "_viterbi_recursion.h"
 
 #ifdef HAVE_X86
 #define AVX2 __attribute__((target("avx2,fma")))
@@ -73,6 +83,9 @@ DEFINE_TABLE(double)
 #define BYTES 32
 #define TARGET AVX2
 #include "_forward_recursion.h"
+#define BYTES 32
+#define TARGET AVX2
+#include "_viterbi_recursion.h"
 #define REAL float
 #define BYTES 64
 #define TARGET AVX512
@@ -81,23 +94,29 @@ DEFINE_TABLE(double)
 #define BYTES 64
 #define TARGET AVX512
 #include "_forward_recursion.h"
+#define BYTES 64
+#define TARGET AVX512
+#include "_viterbi_recursion.h"
 #endif
 
 /* The kernels of an instruction set of the library. */
 typedef struct {
     const float_kernels *single;
     const double_kernels *wide;
+    void (*viterbi)(const double *before, ptrdiff_t K, ptrdiff_t S,
+                    const double *A, const double *row, double *delta,
+                    uint16_t *back);
 } forward_kernels;
 
 static forward_kernels kernels_of(int isa)
 {
     static const forward_kernels portable = {&kernels_float_16,
-                                             &kernels_double_16};
+                                             &kernels_double_16, viterbi_16};
 #ifdef HAVE_X86
     static const forward_kernels avx2 = {&kernels_float_32,
-                                         &kernels_double_32};
+                                         &kernels_double_32, viterbi_32};
     static const forward_kernels avx512 = {&kernels_float_64,
-                                           &kernels_double_64};
+                                           &kernels_double_64, viterbi_64};
 
     if (isa == BBANS_ISA_AVX2)
         return avx2;

@@ -24,6 +24,7 @@ __all__ = [
     "check_size",
     "cumulative",
     "log2_prior",
+    "logs",
     "normalised",
     "random_emission",
 ]
@@ -81,6 +82,12 @@ def cumulative(p: Floats) -> Floats:
     edges = np.cumsum(p, axis=-1)
     quotient: Floats = edges / edges[..., -1:]
     return quotient
+
+
+def logs(p: Floats) -> Floats:
+    """The logarithms of probabilities, -inf of 0."""
+    with np.errstate(divide="ignore"):
+        return np.log(p)
 
 
 def random_emission(rng: np.random.Generator, K: int, frequencies: Floats) -> Floats:

@@ -6,6 +6,7 @@ Emissions depend on the state and on the symbols before: P(x_t | z_t, x_1 .. x_t
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,15 +21,23 @@ from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.contexts import Contexts
 from bbans.models import _forward, em
-from bbans.models._data import encode_all, passes_of, training_alphabet
+from bbans.models._checkpoint import Checkpoint, data_fact, opened
+from bbans.models._data import (
+    encode_all,
+    encode_one,
+    passes_of,
+    training_alphabet,
+)
 from bbans.models._parameters import (
     Floats,
     PseudoCounts,
     as_pseudo_counts,
     cumulative,
     log2_prior,
+    logs,
 )
 from bbans.models._sample import MAX_SYMBOLS, Sample
+from bbans.models._states import Lookup, StateModel
 from bbans.models._training import (
     Iteration,
     check_init,
@@ -36,7 +45,6 @@ from bbans.models._training import (
     climb,
     impossible,
 )
-from bbans.models.base import FloatModel
 from bbans.models.contexts import Counts, evaluate
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import frozen_arhmm
@@ -67,7 +75,7 @@ _LEVELS = 4
 _LOWEST, _HIGHEST = -20, 12
 
 
-class ARHMM(FloatModel):
+class ARHMM(StateModel):
     """An HMM whose emissions depend on the symbols before as well.
 
     ``P(x_t | z_t, x_1 .. x_t-1)`` is the weight that the longest context of x_t gives
@@ -173,6 +181,8 @@ class ARHMM(FloatModel):
         threads: int | None = None,
         progress: bool | None = None,
         max_symbols: int = MAX_SYMBOLS,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> ARHMM:
         """Train a model: contexts by smoothed counts, then the states by EM.
 
@@ -211,6 +221,8 @@ class ARHMM(FloatModel):
             Maximum number of symbols kept in memory. Of more data, a uniform sample of
             sequences is used, or of pieces of long ones. For data larger than memory,
             pass a function, as for `HMM.fit`; it is called twice.
+        checkpoint, resume
+            As for `HMM.fit`. Contexts are counted anew; the updates after them go on.
 
         Returns
         -------
@@ -256,8 +268,19 @@ class ARHMM(FloatModel):
         sample = Sample(symbols.size, max_symbols)
         sample.add(encode_all(passes(), symbols))
         data = sample.sequences()
+        saved = opened(
+            checkpoint, resume, cls.__name__, n_states=n_states, order=order,
+            max_bytes=max_bytes, seed=seed, init=init, n_iter=n_iter, tol=tol,
+            pseudo_count=pseudo_count, alphabet=symbols, dtype=np.dtype(dtype),
+            max_symbols=max_symbols,
+        )  # fmt: skip
+        if saved is not None:
+            saved.require(data=data_fact(data))
         how: dict[str, Any] = {"dtype": dtype, "threads": threads, "progress": progress}
-        if init is None:
+        started = None if saved is None else saved.model("start")
+        if started is not None:
+            states = started
+        elif init is None:
             stride = -(-sample.n_symbols // _START_SYMBOLS)
             states = HMM.fit(
                 data[:: max(stride, 1)], n_states,
@@ -268,9 +291,11 @@ class ARHMM(FloatModel):
         else:
             check_init(init, n_states, symbols)
             states = init
+        if saved is not None:
+            saved.keep(start=states)
         return cls._trained(
             sample, states, order, max_bytes,
-            pseudo_count=pseudo_count, n_iter=n_iter, tol=tol, **how,
+            pseudo_count=pseudo_count, n_iter=n_iter, tol=tol, checkpoint=saved, **how,
         )  # fmt: skip
 
     def partial_fit(
@@ -344,6 +369,7 @@ class ARHMM(FloatModel):
         dtype: DTypeLike,
         threads: int | None,
         progress: bool | None,
+        checkpoint: Checkpoint | None = None,
     ) -> ARHMM:
         """Count contexts, and train states from these on."""
         symbols, data = states.alphabet, sample.sequences()
@@ -377,6 +403,7 @@ class ARHMM(FloatModel):
             n_iter=n_iter,
             tol=tol,
             progress=progress,
+            checkpoint=checkpoint,
         )
         model = cls(states, counts.contexts())
         if max_bytes is not None:
@@ -400,17 +427,49 @@ class ARHMM(FloatModel):
         indices = self.alphabet.encode(x)
         if indices.size == 0:
             return 0.0
-        longest = self._contexts.find([indices], self.n_symbols)
-        # What occurs in the same context is one symbol here.
+        term, likelihood = self._terms([indices])
+        initial, transition, _ = self._states._parameters
+        return em.expect(
+            [em.Batch.of([(0, term)])],
+            (initial, transition, likelihood),
+            counting=False,
+        ).bits
+
+    def _terms(
+        self, sequences: list[NDArray[np.int32]]
+    ) -> tuple[NDArray[np.int32], Floats]:
+        """What occurs in the same context is one symbol here: the numbers of these, end
+        to end, and P(x | z = k) of each, shape (K, numbers)."""
+        indices = np.concatenate(sequences)
+        longest = self._contexts.find(sequences, self.n_symbols)
         keys, term = np.unique(longest * self.n_symbols + indices, return_inverse=True)
         symbols = keys % self.n_symbols
         own, back_off = evaluate(self._contexts, keys // self.n_symbols, symbols)
-        initial, transition, emission = self._states._parameters
-        return em.expect(
-            [em.Batch.of([(0, term.astype(np.int32))])],
-            (initial, transition, own + back_off * emission[:, symbols]),
-            counting=False,
-        ).bits
+        likelihood = own + back_off * self._states.emission[:, symbols]
+        return term.astype(np.int32), likelihood
+
+    @property
+    def n_parameters(self) -> int:
+        """Those of `states`, and the weights of `contexts`: what these back off, and
+        one less than there are in each."""
+        return self._states.n_parameters + self._contexts.symbol.size
+
+    @property
+    def _chain(self) -> tuple[Floats, Floats]:
+        return self._states._chain
+
+    def _observed(self, x: Symbols) -> NDArray[np.int32]:
+        return encode_one(x, self.alphabet)
+
+    def _log_emissions(
+        self, observed: NDArray[np.int32], lengths: NDArray[np.int64]
+    ) -> Lookup:
+        ends = np.cumsum(lengths)[:-1]
+        term, likelihood = self._terms(np.split(observed, ends))
+        return Lookup(logs(np.ascontiguousarray(likelihood.T)), term)
+
+    def _named(self, observed: NDArray[np.int32], t: int) -> str:
+        return self._states._named(observed, t)
 
     def sample(
         self, length: int, *, seed: int | np.random.Generator

@@ -298,21 +298,29 @@ class _Tables:
         top = parameters[2].max(axis=0)
         top = np.where(top > 0, top, 1.0)
         self.log2_top: Floats = np.log2(top)
-        self.E = self._padded((parameters[2] / top).T)
-        self.initial = self._padded(parameters[0])
+        self.E = padded((parameters[2] / top).T, self.S, self.dtype)
+        self.initial = padded(parameters[0], self.S, self.dtype)
         self.transition = parameters[1]
-        self.A = self._packed(parameters[1])
-        self.A_transposed = self._packed(parameters[1].T)
+        self.A = packed(parameters[1], self.S, self.dtype)
+        self.A_transposed = packed(parameters[1].T, self.S, self.dtype)
 
-    def _padded(self, p: Floats) -> NDArray[Any]:
-        out = np.zeros((*p.shape[:-1], self.S), dtype=self.dtype)
-        out[..., : self.K] = p
-        return out
 
-    def _packed(self, p: Floats) -> NDArray[Any]:
-        panels = np.empty(self.K * self.S, dtype=self.dtype)
-        _forward.pack(self._padded(p), panels)
-        return panels
+def padded(
+    p: Floats, columns: int, dtype: DTypeLike = np.float64, fill: float = 0.0
+) -> NDArray[Any]:
+    """Rows as the kernels read them: with more columns."""
+    out = np.full((*p.shape[:-1], columns), fill, dtype=dtype)
+    out[..., : p.shape[-1]] = p
+    return out
+
+
+def packed(
+    p: Floats, columns: int, dtype: DTypeLike = np.float64, fill: float = 0.0
+) -> NDArray[Any]:
+    """A matrix of shape (K, K) as the kernels read it."""
+    panels = np.empty(len(p) * columns, dtype=dtype)
+    _forward.pack(padded(p, columns, dtype, fill), panels)
+    return panels
 
 
 def _count(

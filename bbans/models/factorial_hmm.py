@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from bbans._arguments import as_generator, as_integer, as_reals
 from bbans._float_file import Arrays
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols
+from bbans.models._checkpoint import opened
 from bbans.models._data import in_memory
 from bbans.models._parameters import (
     MAX_STATES,
@@ -23,6 +25,7 @@ from bbans.models._parameters import (
     log2_prior,
     normalised,
 )
+from bbans.models._states import free_parameters
 from bbans.models.em import Statistics
 from bbans.models.hmm import HMM, alphabet_of
 
@@ -35,7 +38,9 @@ class FactorialHMM(HMM):
     """Several Markov chains side by side, which emit each symbol together.
 
     It is an HMM of their joint states, the last chain's running fastest, and codes as
-    one; training with it as `init` keeps the chains independent.
+    one; training with it as `init` keeps the chains independent. Its `viterbi`,
+    `posterior` and `predict` are of joint states: ``np.unravel_index(states, sizes)``
+    gives those of each chain.
 
     Parameters
     ----------
@@ -143,6 +148,8 @@ class FactorialHMM(HMM):
         init: HMM | None = None,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
         ends: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
         **options: Any,
     ) -> FactorialHMM:
         """Train by expectation maximisation.
@@ -151,7 +158,7 @@ class FactorialHMM(HMM):
         ----------
         n_states : int or sequence of int
             Of each chain.
-        sequences, seed, init, alphabet, ends, **options
+        sequences, seed, init, alphabet, ends, checkpoint, resume, **options
             As for `HMM.fit`, but `topology`.
 
         Raises
@@ -161,7 +168,12 @@ class FactorialHMM(HMM):
         """
         data, sizes = in_memory(sequences), _sizes(n_states)
         states = math.prod(sizes)
-        if init is None:
+        saved = opened(
+            checkpoint, resume, cls.__name__, n_states=sizes, seed=seed, init=init
+        )
+        if saved is not None and saved.found:
+            init = saved.model("best")
+        elif init is None:
             rng = as_generator(seed)
             start = HMM.fit(
                 data, states, n_iter=0, alphabet=alphabet, ends=ends, seed=rng,
@@ -175,8 +187,9 @@ class FactorialHMM(HMM):
         elif not isinstance(init, FactorialHMM):
             raise ModelError(f"init is another kind of model: {init!r}")
         model = HMM.fit(
-            data, states, init=init, alphabet=alphabet, ends=ends, **options
-        )
+            data, states, init=init, alphabet=alphabet, ends=ends, checkpoint=saved,
+            **options,
+        )  # fmt: skip
         assert isinstance(model, FactorialHMM)
         return model
 
@@ -184,6 +197,13 @@ class FactorialHMM(HMM):
     def chains(self) -> list[_Chain]:
         """P(z_1) and P(z_t+1 | z_t) of each chain."""
         return list(self._chains)
+
+    @property
+    def n_parameters(self) -> int:
+        """As of `HMM`, of each chain by itself."""
+        return self._free_emissions + sum(
+            free_parameters(*chain) for chain in self._chains
+        )
 
     def maximise(
         self,

@@ -6,6 +6,7 @@ This is where models are trained and analysed.  Nothing here decides a coded bit
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -32,10 +33,12 @@ from bbans.frozen.alphabet import (
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
+from bbans.models._checkpoint import opened
 from bbans.models._data import (
     NoDataError,
     as_sequences,
     encode_all,
+    encode_one,
     frequencies_of,
     passes_of,
     training_alphabet,
@@ -52,9 +55,11 @@ from bbans.models._parameters import (
     check_size,
     cumulative,
     log2_prior,
+    logs,
     normalised,
     random_emission,
 )
+from bbans.models._states import Lookup, StateModel, free_parameters
 from bbans.models._training import (
     Iteration,
     check_init,
@@ -62,7 +67,6 @@ from bbans.models._training import (
     statistics_of,
     train,
 )
-from bbans.models.base import FloatModel
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import frozen_hmm
 from bbans.models.topology import Topology
@@ -77,7 +81,7 @@ _KINDS: dict[np.dtype[Any], Kind] = {
 }
 
 
-class HMM(FloatModel):
+class HMM(StateModel):
     """A hidden Markov model: K states, each with its distribution of M symbols.
 
     Parameters
@@ -183,6 +187,23 @@ class HMM(FloatModel):
     @property
     def _parameters(self) -> Parameters:
         return self._initial, self._transition, self._emission
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that training is free to choose: one less than there are in each row.
+
+        Initial states and transitions of probability 0 stay so, and do not count.
+        """
+        return free_parameters(*self._chain) + self._free_emissions
+
+    @property
+    def _free_emissions(self) -> int:
+        """Of the emissions, as `n_parameters`."""
+        return self.n_states * (self.n_symbols - 1)
+
+    @property
+    def _chain(self) -> tuple[Floats, Floats]:
+        return self._initial, self._transition
 
     def __repr__(self) -> str:
         return (
@@ -296,10 +317,19 @@ class HMM(FloatModel):
             lowest=1e-100,
         )
         if fault is not None:
-            with np.errstate(divide="ignore"):
-                logs = [np.ascontiguousarray(np.log(p.T)) for p in self._parameters]
-            bits = -_forward.log_likelihood(indices, *logs) / math.log(2)
+            bits = -self._log_likelihood(indices) / math.log(2)
         return max(0.0, bits)  # not -0.0
+
+    def _observed(self, x: Symbols) -> NDArray[np.int32]:
+        return encode_one(x, self._alphabet)
+
+    def _log_emissions(
+        self, observed: NDArray[np.int32], lengths: NDArray[np.int64]
+    ) -> Lookup:
+        return Lookup(logs(np.ascontiguousarray(self._emission.T)), observed)
+
+    def _named(self, observed: NDArray[np.int32], t: int) -> str:
+        return f"symbol {self._alphabet.name(int(observed[t]))}"
 
     def log_likelihood(self, x: Symbols) -> float:
         """Compute ln P(x) in nats: `information_content` times -ln 2."""
@@ -427,6 +457,8 @@ class HMM(FloatModel):
         threads: int | None = None,
         callback: Callable[[HMM], object] | None = None,
         progress: bool | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> HMM:
         """Train a model by expectation maximisation (Baum-Welch).
 
@@ -478,6 +510,15 @@ class HMM(FloatModel):
         progress : bool, optional
             Show a progress bar on standard error. By default if that is a
             terminal and the work takes more than a second.
+        checkpoint : path, optional
+            A file that holds the state of the fit after each update (each tenth of the
+            time goes to writing it, at most), replaced at once. With it, a function
+            that gives the sequences is called once more.
+        resume : bool
+            Go on from the checkpoint, if there is one, to the same bits as without a
+            stop: the same arguments, but for `threads`, `callback` and `progress`, on
+            a machine with the same kernels (``BBANS_CPU``). A fit that had ended
+            returns its model. Without `resume`, an existing file is replaced.
 
         Returns
         -------
@@ -489,8 +530,11 @@ class HMM(FloatModel):
         SymbolError
             If a symbol is not in the alphabet, or impossible under `init`.
         ModelError
-            If there is no data, if an argument is out of range, or if a function
-            gives other data at a later call.
+            If there is no data, if an argument is out of range, if a function
+            gives other data at a later call, or if the checkpoint is of another fit;
+            the text says what differs.
+        FormatError
+            If `checkpoint` is no whole checkpoint of this version.
 
         Notes
         -----
@@ -528,6 +572,15 @@ class HMM(FloatModel):
             threads=threads,
             callback=callback,
             progress=progress,
+            checkpoint=opened(
+                checkpoint,
+                resume,
+                cls.__name__,
+                n_states=n_states,
+                seed=seed,
+                init=init,
+                topology=topology,
+            ),
         )
 
     @classmethod
