@@ -3,6 +3,7 @@
 import io
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -476,6 +477,13 @@ def test_list_of_a_stream(ok):
         assert out.decode().split() == piped
 
 
+def test_list_of_many_blocks(ok):
+    """Of which it looks at some, over all of the file."""
+    write("a.bbz", bbans.compress(bytes(3000) + os.urandom(3000), block_size=1))
+    (row,) = table(ok("-lq", "a.bbz"))
+    assert row[1:6:2] == ["6000", "6000", "stored"]
+
+
 @pytest.mark.parametrize(
     ("data", "holds", "coder", "plain"),
     [
@@ -598,6 +606,16 @@ def test_models(ok, fails, monkeypatch, bbans_):
     text = fails("-dcm", "other.bbm", stdin=packed)[0]
     assert "not with model" in text
     assert text.startswith("standard input: ")
+
+
+def test_files_under_a_model_come_back_to_the_byte(ok):
+    """Arrays too, header and all."""
+    byte_hmm(2).freeze().save("m.bbm")
+    np.save("x.npy", np.asfortranarray(np.arange(12, dtype=">i2").reshape(3, 4)))
+    whole = read("x.npy")
+    ok("--rm", "-m", "m.bbm", "x.npy")
+    ok("-d", "-m", "m.bbm", "x.npy.bbz")
+    assert read("x.npy") == whole
 
 
 def test_a_model_that_cannot_code_a_file(fails):
@@ -811,6 +829,23 @@ def test_cat_and_pipes(ok):
         ["bash", "-c", line, "-", *PYTHON], capture_output=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_stream_takes_little_memory():
+    """However long it is, with two threads and numpy."""
+    script = (
+        "import sys; from _bbans_start import main; code = main(); "
+        "print(open('/proc/self/status').read(), file=sys.stderr); sys.exit(code)"
+    )
+    data = (OTHER * 4000 + os.urandom(3_000_000)) * 10
+    for words, stdin in ((["-1"], data), (["-d"], bbans.compress(data, level=1))):
+        done = subprocess.run(
+            [sys.executable, "-c", script, "-T2", *words],
+            input=stdin, capture_output=True, check=True,
+        )  # fmt: skip
+        (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", done.stderr.decode())
+        assert int(peak) < 100_000
 
 
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["-l", "a.bbz"], ["-V"]])

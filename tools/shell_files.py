@@ -36,7 +36,13 @@ class Option(NamedTuple):
     help: str
     choices: list[str]
     """Values that it may have, of all or of many."""
-    repeats: bool
+    nargs: str | int | None
+
+    @property
+    def usage(self) -> str:
+        """How an argument stands in a command."""
+        forms = {"?": "[{}]", "*": "[{} ...]", "+": "{} ..."}
+        return forms.get(str(self.nargs), "{}").format(self.value)
 
     @property
     def summary(self) -> str:
@@ -64,8 +70,7 @@ def _option(action: argparse.Action, of: argparse.ArgumentParser) -> Option:
         choices = [*SHIPPED]
     elif action.dest == "type" and not choices:
         choices = [*TYPES, *FLOATS, "bool"]
-    repeats = action.nargs in ("*", "+")
-    return Option(list(action.option_strings), value, text, choices, repeats)
+    return Option(list(action.option_strings), value, text, choices, action.nargs)
 
 
 def shown(options: list[Option]) -> list[Option]:
@@ -105,8 +110,9 @@ def man_page() -> str:
     ]
     for name in COMMANDS:
         found = parser(name)
-        usage = " ".join(found.format_usage().split()).removeprefix("usage: ")
-        lines += [f".SS {name}", f".B {roff(usage)}", ".PP"]
+        names = [o.usage for o in options_of(name) if not o.flags]
+        usage = roff(" ".join(["[OPTION ...]", *names]))
+        lines += [f".SS {name}", f".B bbans {name}", usage, ".PP"]
         lines.append(roff(found.description or ""))
         lines += _paragraphs(
             [o for o in shown(options_of(name)) if "-h" not in o.flags]
@@ -274,7 +280,7 @@ def _zsh_arguments(options: list[Option], indent: str) -> Iterator[str]:
         if len(option.choices) > 1 and option.value not in FILES:
             value = "value"
         if not option.flags:
-            number = "*" if option.repeats else ""
+            number = "*" if option.nargs in ("*", "+") else ""
             specs.append(f"'{number}:{value}:{act.replace(chr(39), chr(34))}'")
             continue
         text = re.sub(r"([][:\\])", r"\\\1", option.summary)

@@ -155,6 +155,11 @@ def run(options: argparse.Namespace) -> None:
         progress_bar(source, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
+        if is_array(options.file) and (options.model or options.axes) is not None:
+            array, size = array_of(source), options.block_size
+            threads = threads_of(options, options.level)
+            sink.write(api.compress(array, coder, block_size=size, threads=threads))
+            return
         hints = not (options.kind or options.quiet)
         compress_to(sink, source, coder, options, progress, hints=hints)
 
@@ -169,11 +174,6 @@ def compress_to(
     hints: bool,
 ) -> None:
     """Compress a file as the options say, and with `hints` say what may be better."""
-    size, threads = options.block_size, threads_of(options, options.level)
-    if is_array(options.file) and (options.model or options.axes) is not None:
-        array = array_of(source)
-        sink.write(api.compress(array, coder, block_size=size, threads=threads))
-        return
     if coder is None and options.type is None:
         head = read_full(source, HEAD_BYTES)
         head += read_full(source, head_left(head))
@@ -186,8 +186,8 @@ def compress_to(
         sink,
         coder,
         level=options.level if coder is None else None,
-        block_size=size,
-        threads=threads,
+        block_size=options.block_size,
+        threads=threads_of(options, options.level),
         dtype=options.type,
         channels=1 if options.channels is None else options.channels,
         shape=options.shape,

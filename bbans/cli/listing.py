@@ -18,6 +18,8 @@ from bbans.formats.container import (
 
 __all__ = ["Listing"]
 
+# Blocks of a part whose coders are looked at, if it has many more.
+_LOOKED_AT = 1000
 _HEAD = "compressed", "uncompressed", "ratio", "blocks", "holds", "coder", "name"
 
 
@@ -91,23 +93,30 @@ def _line(
 
 
 def _row(file: BinaryIO, name: str) -> Row:
-    blocks: list[int] = []  # the method of each
+    n_blocks = 0
+    methods: dict[int, None] = {}  # in order of appearance
     parts: Sequence[Part | IndexedPart]
     if file.seekable() and file.tell() == 0:
         parts = found = read_index(file)[0]
         for indexed in found:
-            blocks += map(indexed.method, range(indexed.n_blocks))
+            n_blocks += indexed.n_blocks
+            step = max(indexed.n_blocks // _LOOKED_AT, 1)
+            methods |= dict.fromkeys(
+                map(indexed.method, range(0, indexed.n_blocks, step))
+            )
         n_bytes = file.seek(0, os.SEEK_END)
     else:
         reader, parts = ContainerReader(file), []
         for part in reader.parts():
             parts = [*parts, part]
-            blocks += [block.method for block in part.blocks(keep=())]
+            for block in part.blocks(keep=()):
+                methods[block.method] = None
+                n_blocks += 1
         n_bytes = reader.n_read
     names = {part.header.type_name for part in parts}  # of parts that can be joined
     holds = names.pop() if len(names) == 1 else "bytes"
     plain = None
     if all(part.header.element != CODE_POINTS for part in parts):
         plain = sum(part.n_elements * part.header.itemsize for part in parts)
-    coder = "+".join(dict.fromkeys(METHODS.get(method, "?") for method in blocks))
-    return Row(n_bytes, plain, len(blocks), holds, coder or "-", name)
+    coder = "+".join(METHODS.get(method, "?") for method in methods)
+    return Row(n_bytes, plain, n_blocks, holds, coder or "-", name)

@@ -74,6 +74,8 @@ complete -c bbans -n '__bbans_runs train' -l channels -r -f -d 'with --latents: 
 complete -c bbans -n '__bbans_runs train' -l noise -r -f -a 'gaussian logistic laplace' -d 'with --latents: shape of the noise'
 complete -c bbans -n '__bbans_runs train' -l predictive -d 'let it code by its predictive distribution alone, without bits back'
 complete -c bbans -n '__bbans_runs train' -l save-float -r -F -d 'also write the float model'
+complete -c bbans -n '__bbans_runs train' -l checkpoint -r -F -d 'keep the state of training in FILE, to go on from if it is interrupted'
+complete -c bbans -n '__bbans_runs train' -l resume -d 'go on from --checkpoint, if there is one, to the model that training without a stop would give'
 complete -c bbans -n '__bbans_runs compress' -s h -l help -d 'show this help message and exit'
 complete -c bbans -n '__bbans_runs compress' -s q -l quiet -d 'no progress on stderr'
 complete -c bbans -n '__bbans_runs compress' -s o -l output -r -F -d '- is stdout'
