@@ -197,20 +197,18 @@ class DaskWorkers:
         add: Callable[..., Any],
         done: Callable[[int], object],
     ) -> Any:
-        parts = self._submit_all(work, items)
-        every = parts.copy()
-
-        def add_later(*group: Any) -> Any:
-            every.append(self._submit(add, *group))
-            return every[-1]
-
-        with self._cancelled(every):
-            root = added(parts, add_later)
-            for number in self._completed(parts):
-                error = _error_of(parts[number], f"shard {number}")
+        futures = self._submit_all(work, items)
+        with self._cancelled(futures):
+            root = added(futures, lambda *group: self._submit(add, *group))
+            futures.append(root)
+            for number in self._completed(futures[:-1]):
+                future = futures[number]
+                error = _error_of(future, f"shard {number}")
                 if error is not None:
                     raise error
                 done(number)
+                if future is not root:
+                    future.release()  # the task that adds it keeps it while it must
             error = _error_of(root, "the sum")
             if error is not None:
                 raise error
