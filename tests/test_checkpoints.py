@@ -20,6 +20,7 @@ from bbans import (
     GaussianHMM,
     HierarchicalHMM,
     LatentTree,
+    MultivariateGaussianHMM,
     PoissonHMM,
     errors,
 )
@@ -40,6 +41,9 @@ FITS = {
     "HierarchicalHMM": lambda **how: HierarchicalHMM.fit(LINES, [2, 2], **HOW, **how),
     "ARHMM": lambda **how: ARHMM.fit(LINES, 2, order=2, **HOW, **how),
     "LGSSM": lambda **how: LGSSM.fit(COUNTS[:3], 1, **HOW, **how),
+    "MultivariateGaussianHMM": lambda **how: MultivariateGaussianHMM.fit(
+        ROWS, 3, **HOW, **how
+    ),
     "LatentTree": lambda **how: LatentTree.fit(
         ROWS, 3, epochs=6, batch=60, seed=np.random.default_rng(3), **how
     ),

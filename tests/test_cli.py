@@ -681,6 +681,42 @@ def test_linear_gaussian_models(directory):
            "signal.raw")  # fmt: skip
 
 
+def test_hidden_markov_models_of_vectors(directory):
+    """Training, compressing and restoring files of integers."""
+    model = bbans.MultivariateGaussianHMM(
+        [0.5, 0.5], [[0.95, 0.05], [0.05, 0.95]], [[0, 0], [300, -300]],
+        [[[9, 0], [0, 9]], [[90, 60], [60, 90]]],
+    )  # fmt: skip
+    x = model.sample(2000, seed=0)[0].astype("<i2")
+    write("signal.raw", x.tobytes())
+    shown = passes(
+        "train", "--gaussian", "--states", "2", "--channels", "2", "--type", "int16",
+        "-o", "s.bbm", "--save-float", "s.npz", "--iterations", "9", "signal.raw",
+    )  # fmt: skip
+    assert b"2 states, 2 channels, full covariances" in shown
+    assert b"bits/row" in shown
+    assert bbans.MultivariateGaussianHMM.load("s.npz").freeze() == bbans.load_model(
+        "s.bbm"
+    )
+    passes("compress", "-m", "s.bbm", "--type", "int16", "signal.raw")
+    passes("decompress", "-m", "s.bbm", "signal.raw.bbz", "-o", "again.raw")
+    assert Path("again.raw").read_bytes() == x.tobytes()
+    rate = model.information_content(x) / 8
+    assert rate < Path("signal.raw.bbz").stat().st_size < 1.02 * rate + 100
+    info = passes("info", "s.bbm").decode()
+    for line in ("hidden Markov model of vectors", "channels:", "iconoclasm"):
+        assert line in info
+    passes(
+        "train", "--gaussian", "--covariance", "diag", "--predictive", "-o", "d.bbm",
+        "--iterations", "2", "signal.raw",
+    )  # fmt: skip
+    info = passes("info", "d.bbm").decode()
+    assert "predictive" in info
+    assert "diagonal" in info
+    for wrong in (["--covariance", "round"], ["--states", "65"], ["--channels", "65"]):
+        fails("train", "--gaussian", *wrong, "-o", "o.bbm", "signal.raw")
+
+
 def test_latent_trees(directory):
     """Training, compressing and restoring tables of bytes and of wider integers."""
     kind = np.random.default_rng(0).integers(0, 4, 2000)
@@ -709,8 +745,8 @@ def test_latent_trees(directory):
 
 
 @pytest.mark.parametrize(("options", "text"), [
-    (["--type", "int16"], "--type needs --latents or --tree"),
-    (["--channels", "1"], "--channels needs --latents or --tree"),
+    (["--type", "int16"], "--type needs --latents or --gaussian or --tree"),
+    (["--channels", "1"], "--channels needs --latents or --gaussian or --tree"),
     (["--tree", "2", "--latents", "1"], "--tree does not go with --latents"),
     (["--tree", "2", "--noise", "laplace"], "--noise does not go with --tree"),
     (["--tree", "2", "--states", "64"], "--states does not go with --tree"),
@@ -729,6 +765,9 @@ def test_latent_trees(directory):
     (["--latents", "1", "--model-size", "9"], "--model-size does not go with"),
     (["--latents", "1", "--lines"], "--lines does not go with --latents"),
     (["--latents", "1", "--text"], "--text does not go with --latents"),
+    (["--covariance", "diag"], "--covariance needs --gaussian"),
+    (["--gaussian", "--order", "2"], "--order does not go with --gaussian"),
+    (["--gaussian", "--tree", "2"], "--tree does not go with --gaussian"),
     (["--ends"], "--ends needs --lines"),
 ])  # fmt: skip
 def test_train_refuses_options_that_would_do_nothing(options, text):

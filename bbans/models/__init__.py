@@ -14,6 +14,10 @@ from bbans.models.hmm import HMM
 from bbans.models.information import information_content
 from bbans.models.latent_tree import LatentTree
 from bbans.models.lgssm import LGSSM
+from bbans.models.multivariate_gaussian_hmm import (
+    MultivariateGaussianHMM,
+    VectorStatistics,
+)
 from bbans.models.poisson_hmm import PoissonHMM
 from bbans.models.topology import Topology
 from bbans.models.vae import VAE
@@ -32,8 +36,10 @@ __all__ = [
     "HierarchicalHMM",
     "Iteration",
     "LatentTree",
+    "MultivariateGaussianHMM",
     "PoissonHMM",
     "Statistics",
     "Topology",
+    "VectorStatistics",
     "information_content",
 ]
