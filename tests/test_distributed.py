@@ -17,6 +17,7 @@ from bbans import (
     FactorialHMM,
     GaussianHMM,
     HierarchicalHMM,
+    MultivariateGaussianHMM,
     PoissonHMM,
     distributed,
     errors,
@@ -175,6 +176,17 @@ def test_linear_models(client):
     further = LGSSM.fit(data, init=local, **how)
     for name, array in here.parameters().items():
         np.testing.assert_allclose(array, further.parameters()[name], 1e-6, 1e-6)
+
+
+def test_models_of_vectors(client):
+    data = [RNG.normal(3 * (i % 2), 1, (40, 2)) for i in range(10)]
+    kind = MultivariateGaussianHMM
+    local = kind.fit(data, 2, **HOW)
+    one = distributed.fit([data], None, 2, model=kind, **HOW)
+    np.testing.assert_allclose(one.means, local.means, rtol=1e-9)
+    shards = [data[i::5] for i in range(5)]
+    here = distributed.fit(shards, None, 2, model=kind, **HOW)
+    assert_same(here, distributed.fit(shards, client, 2, model=kind, **HOW))
 
 
 def test_both_steps_of_linear_models():

@@ -101,7 +101,7 @@ def fit(
         As for `model`'s fit. By default that of `init`.
     model : type
         What is trained: a class whose `expect` and `maximise` are EM: `HMM`, a class
-        derived from it, `HierarchicalHMM` or `LGSSM`.
+        derived from it, `HierarchicalHMM`, `MultivariateGaussianHMM` or `LGSSM`.
     read : callable, optional
         Called on a worker with a shard, such as a URL; returns its sequences, as text,
         bytes, an array, or an iterable of such. It must give the same at each call.
@@ -150,8 +150,8 @@ def fit(
     sum comes here. So the model is the same to the last bit, with whatever workers,
     if all have the same kernels (``BBANS_CPU``), and without a client; a worker that
     dies changes nothing. With one shard it is what `model`'s fit gives for the same
-    sequences, if these are up to 2**20 symbols or `init` is given. With several, floats
-    are added in another order than there.
+    sequences, if these are up to 2**20 symbols or `init` is given (of models of vectors
+    but for rounding). With several, floats are added in another order than there.
 
     Without `init`, `model`'s fit finds a start in a sample of about 2**20 symbols. All
     shards are read twice for that, and once with it.
@@ -212,10 +212,9 @@ def fit(
             found, fault = held.expect(current, n == 0, done, **expecting)
             if fault is not None:
                 return em.Expectation(math.inf, 0, 0, None, em.Fault(0, 0, 0))
-            return em.Expectation(
-                found.information_content, found.n_symbols, found.n_sequences, found,
-                None,
-            )  # fmt: skip
+            size = getattr(found, "n_symbols", None) or found.n_vectors
+            bits = found.information_content
+            return em.Expectation(bits, size, found.n_sequences, found, None)
 
         def update(current: Any, found: em.Expectation) -> Any:
             return current.maximise(found.counts, **maximising)
