@@ -105,6 +105,7 @@ def test_the_rate_is_the_float_models(case):
     model = drawn(*case)
     x, _ = model.sample(20_000, seed=3)
     wanted = model.information_content(x)
+    assert abs(information_content(x, model.freeze()) - wanted) < 0.0002 * x.size
     for predictive in (False, True):
         bits = 8 * len(in_mode(model.freeze(prec=24), predictive).encode(x))
         assert -0.0005 < (bits - wanted) / x.size < 0.0005

@@ -117,7 +117,7 @@ def test_statistics_add_up(model, x):
     whole = model.expect([x[:1000], x[1000:]])
     parts = [model.expect(x[:1000]), model.expect(x[1000:])]
     both = sum(parts)
-    assert both.n_vectors == whole.n_vectors == 4000
+    assert both.n_vectors == both.n_symbols == whole.n_vectors == 4000
     assert both.n_sequences == whole.n_sequences == 2
     for name in ("initial", "transition", "weight", "first", "second"):
         assert np.allclose(getattr(both, name), getattr(whole, name), rtol=1e-9)

@@ -82,6 +82,11 @@ class VectorStatistics:
             f"sequences, {self.n_vectors} vectors in all>"
         )
 
+    @property
+    def n_symbols(self) -> int:
+        """What rates are divided by: `n_vectors`."""
+        return self.n_vectors
+
     def __add__(self, other: object) -> VectorStatistics:
         """Merge with the statistics of other data, under the same model."""
         if not isinstance(other, VectorStatistics):

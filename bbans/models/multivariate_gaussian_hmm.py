@@ -38,7 +38,9 @@ from bbans.models._data import NO_DATA
 from bbans.models._parameters import (
     MAX_STATES,
     Floats,
+    PseudoCounts,
     as_distributions,
+    as_pseudo_counts,
     cumulative,
     log2_prior,
     normalised,
@@ -347,7 +349,7 @@ class MultivariateGaussianHMM(StateModel):
         self,
         statistics: VectorStatistics,
         *,
-        pseudo_count: float = PSEUDO_COUNT,
+        pseudo_count: PseudoCounts = PSEUDO_COUNT,
         min_covar: float = 1e-3,
     ) -> MultivariateGaussianHMM:
         """Turn expected counts into a new model: the M step of EM.
@@ -376,7 +378,7 @@ class MultivariateGaussianHMM(StateModel):
                 f"statistics of shape {statistics.first.shape} are not of a model with "
                 f"{self.n_states} states and {self.n_channels} channels"
             )
-        count = _at_least_0(pseudo_count, "pseudo_count")
+        counts = as_pseudo_counts(pseudo_count)
         least = _at_least_0(min_covar, "min_covar")
         weight = statistics.weight
         alive = weight > 1e-9
@@ -391,18 +393,22 @@ class MultivariateGaussianHMM(StateModel):
         elif not alive.any():
             covariances = self._covariances
         return MultivariateGaussianHMM(
-            normalised(statistics.initial + count * (self._initial > 0), self._initial),
             normalised(
-                statistics.transition + count * (self._transition > 0), self._transition
+                statistics.initial + counts[0] * (self._initial > 0), self._initial
+            ),
+            normalised(
+                statistics.transition + counts[1] * (self._transition > 0),
+                self._transition,
             ),
             means,
             raised(covariances, least),
             covariance_type=self._type,
         )
 
-    def _log2_prior(self, pseudo_count: float) -> float:
+    def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
         """Sum of ``pseudo_count * log2(parameter)``."""
-        return log2_prior((*self._chain, np.ones((1, 1))), (pseudo_count,) * 2 + (0.0,))
+        counts = (*pseudo_counts[:2], 0.0)
+        return log2_prior((*self._chain, np.ones((1, 1))), counts)
 
     @classmethod
     def fit(
@@ -414,7 +420,7 @@ class MultivariateGaussianHMM(StateModel):
         n_iter: int = 100,
         tol: float = 1e-5,
         min_covar: float = 1e-3,
-        pseudo_count: float = PSEUDO_COUNT,
+        pseudo_count: PseudoCounts = PSEUDO_COUNT,
         seed: int | np.random.Generator = 0,
         init: MultivariateGaussianHMM | None = None,
         threads: int | None = None,
@@ -440,8 +446,9 @@ class MultivariateGaussianHMM(StateModel):
         min_covar : float
             No direction of a covariance has less variance. Rounding to integers has
             1/12.
-        pseudo_count : float
-            Added to the counts of initial states and transitions that `init` has.
+        pseudo_count : float or tuple of 3 floats
+            Added to the counts of initial states and transitions that `init` has; the
+            third, of emissions, adds nothing.
         seed : int or numpy.random.Generator
             Of the start.
         init : MultivariateGaussianHMM, optional
@@ -476,7 +483,7 @@ class MultivariateGaussianHMM(StateModel):
         """
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
         n_iter = as_stop(n_iter, tol)
-        count = _at_least_0(pseudo_count, "pseudo_count")
+        counts = as_pseudo_counts(pseudo_count)
         _at_least_0(min_covar, "min_covar")
         as_threads(threads)
         kind = _one_of(covariance_type)
@@ -492,11 +499,13 @@ class MultivariateGaussianHMM(StateModel):
             raise ModelError(NO_DATA)
         data = laid(arrays)
         update = partial(
-            MultivariateGaussianHMM.maximise, pseudo_count=count, min_covar=min_covar
+            MultivariateGaussianHMM.maximise,
+            pseudo_count=pseudo_count,
+            min_covar=min_covar,
         )
         saved = opened(
             checkpoint, resume, cls.__name__, n_states=n_states, covariance_type=kind,
-            n_iter=n_iter, tol=tol, min_covar=min_covar, pseudo_count=count, seed=seed,
+            n_iter=n_iter, tol=tol, min_covar=min_covar, pseudo_count=counts, seed=seed,
             init=init,
         )  # fmt: skip
         if saved is not None:
@@ -514,10 +523,10 @@ class MultivariateGaussianHMM(StateModel):
         def expect(model: MultivariateGaussianHMM, counting: bool) -> em.Expectation:
             nonlocal found
             found = statistics_of(data, model, threads)
-            counts = (found.initial, found.transition, found.first)
+            sums = (found.initial, found.transition, found.first)
             return em.Expectation(
                 found.information_content, found.n_vectors, found.n_sequences,
-                counts if counting else None, None,
+                sums if counting else None, None,
             )  # fmt: skip
 
         def keep(
@@ -531,7 +540,7 @@ class MultivariateGaussianHMM(StateModel):
             model,
             expect=expect,
             update=lambda model, _: update(model, found),
-            log2_prior=lambda model: model._log2_prior(count),
+            log2_prior=lambda model: model._log2_prior(counts),
             refuse=lambda fault: SymbolError(str(fault)),  # densities exclude nothing
             n_iter=n_iter,
             tol=tol,

@@ -51,7 +51,7 @@ static inline int bbans_shifts_are_valid(const int32_t *row, size_t rows,
 
 /* ---- Fixed-point arithmetic ---------------------------------------------- */
 
-static inline int64_t bbans_limited_64(int64_t v, int64_t limit)
+static inline int64_t bbans_cut_to(int64_t v, int64_t limit)
 {
     return v < -limit ? -limit : v > limit ? limit : v;
 }
@@ -65,7 +65,7 @@ static inline void bbans_put_element(bbans_vector *out, size_t i, int64_t v)
 
 static inline int64_t bbans_point_of(int64_t integer)
 {
-    return bbans_limited_64(integer, BBANS_INTEGER_MAX) * 65536;
+    return bbans_cut_to(integer, BBANS_INTEGER_MAX) * 65536;
 }
 
 /* sum_j row_j v_j 2^-24, rounded down.  64 products of 31 by 25 bits stay below
@@ -102,9 +102,9 @@ static inline int64_t bbans_affine_row(int64_t base, const int32_t *row,
     if (shift > 0)
         t = bbans_floor_shift(t + ((int64_t)1 << (shift - 1)), (unsigned)shift);
     else if (shift < 0) /* 2^48 2^40 / 2^40 */
-        t = bbans_limited_64(t, (int64_t)1 << (48 + shift)) *
+        t = bbans_cut_to(t, (int64_t)1 << (48 + shift)) *
             ((int64_t)1 << -shift);
-    return bbans_limited_64(base + t, BBANS_LOCATION_MAX);
+    return bbans_cut_to(base + t, BBANS_LOCATION_MAX);
 }
 
 /* ---- Values under full covariances --------------------------------------- */
