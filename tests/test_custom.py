@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bbans import Message, ModelError, SymbolError
-from bbans.distributions import Custom, Gaussian, UniformRange, quantise
+from bbans.distributions import Custom, Gaussian, UniformRange
 from bbans.message import RangeDecoder, RangeEncoder
 
 LEAST, MOST = -(2**63), 2**63 - 1
@@ -43,13 +43,16 @@ def test_the_function_is_called_once_with_arrays():
     assert len(calls) == 1
 
 
-def test_masses_are_quantised_as_tables_are():
-    points = np.arange(-20, 22) - 0.5
+def test_edges_are_those_of_docs_maths():
+    points, K = np.arange(-20, 22) - 0.5, 41
     for location, scale in [(0.0, 1.0), (7.5, 0.3), (-30.0, 9.0)]:
         law = Custom(logistic, -20, 20, location, scale, prec=16)
-        wanted = quantise(np.diff(logistic(points, location, scale)), 16)
+        F = logistic(points, location, scale)
+        p = (F - F[0]) / (F[-1] - F[0])
+        wanted = np.diff(np.arange(K + 1) + np.floor((2**16 - K) * p))
         found = masses_of(law, np.arange(-20, 21)) * 2**16
         assert (np.rint(found) == wanted).all()
+        assert (found > (2**16 - K) * np.diff(p)).all()
 
 
 def test_a_gaussian_is_nearly_the_one_of_the_library():

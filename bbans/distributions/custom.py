@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from bbans._arguments import as_integer, as_reals
 from bbans._lib import lib
 from bbans.distributions.fixed_point import joint_shape
 from bbans.distributions.ragged import Ragged, RaggedTable
-from bbans.distributions.table import PREC_DEFAULT, edges_of, quantise
+from bbans.distributions.table import PREC_DEFAULT
 from bbans.errors import ModelError
 
 __all__ = ["Custom"]
@@ -48,11 +49,12 @@ class Custom(Ragged):
 
     Notes
     -----
-    Value v gets the mass between ``v - 1/2`` and ``v + 1/2``, of that between the ends,
-    by `quantise`: a slot at least. Only integers are coded by, but they come from the
-    floats of `cdf`: a message is only as portable as these. Where both sides are to be
-    different machines, send a `RaggedTable`, or use a distribution of this library.
-    Each value of an array of parameters takes a row of ``high - low + 2`` numbers.
+    Value v has the mass between ``v - 1/2`` and ``v + 1/2``, relative to that between
+    the ends, and a slot: docs/maths.md, "Ragged tables". Only integers are coded by,
+    but they come from the floats of `cdf`: a message is only as portable as these.
+    Where both sides are to be different machines, send a `RaggedTable`, or use a
+    distribution of this library. Each value of an array of parameters takes a row of
+    ``high - low + 2`` numbers.
 
     Examples
     --------
@@ -82,12 +84,11 @@ class Custom(Ragged):
         high = as_integer(high, "high", low, low + (1 << prec) - 1)
         arrays = [as_reals(p, f"parameter {k}") for k, p in enumerate(parameters)]
         shape = joint_shape(*arrays)
-        rows = _masses(cdf, low, high, arrays, shape).reshape(-1, high - low + 1)
-        edges = edges_of(quantise(rows, prec)) if rows.size else [[0, 1 << prec]]
-        table = RaggedTable(list(edges), prec, offsets=low)
+        rows = _edges(cdf, low, high, arrays, shape, prec)
+        table = RaggedTable.of_rows(rows, prec, low)
         self._name = getattr(cdf, "__qualname__", type(cdf).__name__)
         self._low, self._high, self._shown = low, high, arrays
-        which = np.arange(len(rows)).reshape(shape) if shape else 0
+        which = np.arange(math.prod(shape)).reshape(shape) if shape else 0
         super().__init__(table, which, dtype=dtype)
 
     def _given(self) -> dict[str, Any]:
@@ -99,14 +100,15 @@ class Custom(Ragged):
         return given | {f"p{k}": array for k, array in enumerate(self._shown)}
 
 
-def _masses(
+def _edges(
     cdf: Callable[..., ArrayLike],
     low: int,
     high: int,
     parameters: list[NDArray[np.float64]],
     shape: tuple[int, ...],
-) -> NDArray[np.float64]:
-    """The masses of low .. high, along the last axis."""
+    prec: int,
+) -> NDArray[np.uint32]:
+    """A row of edges for each value of this shape."""
     points = np.arange(high - low + 2) + (low - 0.5)
     whole = (*shape, points.size)
     values = as_reals(cdf(points, *(p[..., None] for p in parameters)), "cdf(x)")
@@ -117,8 +119,7 @@ def _masses(
             f"cdf(x) must have shape {whole}, that of x behind the parameters', not "
             f"{values.shape}"
         ) from None
-    masses = np.diff(values, axis=-1)
-    wrong = ~(masses >= -_FALL)  # NaN too
+    wrong = ~(np.diff(values, axis=-1) >= -_FALL)  # NaN too
     if wrong.any():
         *row, k = (int(i) for i in np.argwhere(wrong)[0])
         where = f" of value {tuple(row)}" if row else ""
@@ -126,7 +127,11 @@ def _masses(
             f"cdf(x){where} must not fall: it is {values[(*row, k)]} at {points[k]}, "
             f"and {values[(*row, k + 1)]} at {points[k + 1]}"
         )
-    masses = np.maximum(masses, 0)
-    if masses.size and not (masses.sum(axis=-1) > 0).all():
+    rows = np.maximum.accumulate(values.reshape(-1, points.size), axis=1)
+    below, mass = rows[:, :1], rows[:, -1:] - rows[:, :1]
+    if not ((mass > 0) & np.isfinite(mass)).all():
         raise ModelError(f"cdf(x) has no mass from {low} to {high}")
-    return masses
+    # Each value has a slot, the others go by F.
+    slots = (1 << prec) - (points.size - 1)
+    edges: NDArray[np.float64] = np.floor((rows - below) / mass * slots)
+    return (edges + np.arange(points.size)).astype(np.uint32)

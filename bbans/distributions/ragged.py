@@ -115,6 +115,17 @@ class RaggedTable:
         table._fill(edges[held], ends - np.uint32(1), prec, offsets, escape)
         return table
 
+    @classmethod
+    def of_rows(cls, edges: NDArray[np.uint32], prec: int, offset: int) -> RaggedTable:
+        """Make a table of rows of one length, shape (N, K + 1), quickly; of no rows one
+        that is not used."""
+        if not len(edges):
+            return cls([[0, 1 << prec]], prec)
+        lengths = np.full(len(edges), edges.shape[1] - 1, np.uint32)
+        table: RaggedTable = object.__new__(cls)
+        table._fill(edges.reshape(-1), lengths, prec, offset, False)
+        return table
+
     def _fill(
         self,
         cdf: NDArray[np.uint32],
@@ -206,12 +217,17 @@ def _offsets(offsets: ArrayLike, lengths: NDArray[np.uint32]) -> NDArray[np.int6
         raise ModelError(
             f"offsets must be one integer or {lengths.size}, not of shape {array.shape}"
         )
-    least, most = -(1 << 63), _MOST - lengths.astype(np.int64)
     given = np.broadcast_to(array, lengths.shape)
-    # Python's integers: of uint64 some are beyond int64.
-    for i, (offset, end) in enumerate(zip(given.tolist(), most.tolist(), strict=True)):
-        if not least <= offset <= end:
-            raise ModelError(f"offset {offset} of row {i} is not {least} to {end}")
+    most = _MOST - lengths.astype(np.int64)
+    if given.dtype.kind == "u":  # compared with int64, some are floats to numpy
+        beyond = given.astype(np.uint64) > most.astype(np.uint64)
+    else:
+        beyond = given > most
+    if beyond.any():
+        i = int(np.flatnonzero(beyond)[0])
+        raise ModelError(
+            f"offset {given[i]} of row {i} is not {-_MOST - 1} to {most[i]}"
+        )
     return given.astype(np.int64)
 
 

@@ -108,24 +108,23 @@ bbans_status bbans_ragged_init(bbans_ragged *ragged, unsigned prec, int escape,
     return BBANS_OK;
 }
 
-/* The symbol of a slot.  The last one, which is an escape more often than its
- * few slots say, is seen at once; to the others one step is made without a
- * branch. */
+/* The symbol of a slot.  The last one is an escape more often than its few
+ * slots say, and far from the first symbol of their part: it is seen at once,
+ * as one step is made, without a branch that nothing foretells. */
 static inline uint32_t ragged_find(const bbans_ragged *ragged,
                                    const bbans_ragged_row *row, uint32_t slot,
                                    bbans_span *span)
 {
     const uint32_t *edge = ragged->cdf + row->edges;
-    size_t k = row->symbols - 1;
+    const uint32_t is_last = 0u - (uint32_t)(slot >= row->last);
+    uint32_t k = ragged->index[row->index + (slot >> row->shift)];
 
-    if (slot < row->last) {
-        k = ragged->index[row->index + (slot >> row->shift)];
-        k += slot >= edge[k + 1];
-        if (slot >= edge[k + 1])
-            k = bbans_find_from(edge, row->symbols, k + 1, slot);
-    }
+    k ^= (k ^ (row->symbols - 1)) & is_last;
+    k += slot >= edge[k + 1];
+    if (slot >= edge[k + 1])
+        k = (uint32_t)bbans_find_from(edge, row->symbols, k + 1, slot);
     memcpy(span, edge + k, sizeof *span);
-    return (uint32_t)k;
+    return k;
 }
 
 /* ---- Values outside ------------------------------------------------------ */
@@ -469,9 +468,9 @@ static void push_run(bbans_message *msg, size_t lane, const bbans_span *span,
 
         n_own[at] = (uint8_t)push_plain(head + at, out->b[i], own[at]);
     }
-    for (i = 0; i < n; i++)
-        spill[i] = head[i] >> 32 >= (uint64_t)(span[i].end - span[i].start)
-                                        << (31 - prec);
+    for (i = 0; i < n; i++) /* of 32 bits, as x < 2^63 and f <= 2^prec */
+        spill[i] = (uint32_t)(head[i] >> 32) >= (span[i].end - span[i].start)
+                                                    << (31 - prec);
     (void)bbans_kernel.lanes->push(head, span, n, prec, of_symbols);
     for (i = n; i-- > 0;) { /* words that do not count are overwritten */
         memcpy(top, own[i], sizeof own[i]);
