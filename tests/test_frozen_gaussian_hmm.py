@@ -22,6 +22,7 @@ from bbans.codecs import decode_sequence, encode_sequence
 from bbans.errors import BbansError
 from bbans.frozen import FrozenLGSSM, FrozenModel
 from bbans.models import information_content
+from bbans.records import packets
 
 # States, channels, whether covariances are full, the least deviation.
 CASES = [
@@ -185,6 +186,30 @@ def test_containers_and_files(models, tmp_path):
     assert facts["kind"] == "frozen hidden Markov model of vectors"
     assert (facts["states"], facts["channels"]) == (3, 2)
     assert facts["covariances"] == "full"
+
+
+def test_packets(models):
+    model = models[3, 2, 1, 1.0]
+    frozen = model.freeze(predictive=True)
+    x, _ = model.sample(200, seed=4)
+    made = packets.encode(x, frozen, 64)
+    assert all(len(packet) == 64 for packet in made)
+    parts = [packets.decode(packet, frozen) for packet in made]
+    assert (np.concatenate(parts) == x).all()
+
+
+def test_chunks_of_zarr(models, tmp_path):
+    zarr = pytest.importorskip("zarr", minversion="3")
+    from bbans.integrations.zarr import BbansCodec
+
+    model = models[3, 2, 1, 1.0]
+    x = model.sample(900, seed=5)[0].astype(np.int32)
+    codec = BbansCodec(model=model.freeze())
+    array = zarr.create_array(
+        tmp_path / "x", data=x, chunks=(400, 2), serializer=codec, compressors=None
+    )
+    assert (array[:] == x).all()
+    assert (zarr.open_array(tmp_path / "x")[300:700] == x[300:700]).all()
 
 
 def test_what_is_no_observation(models):

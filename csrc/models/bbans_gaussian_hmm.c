@@ -121,30 +121,55 @@ static void put_shares(const bbans_hmm *chain, const mass *m, uint32_t *share)
         share[k] = 0;
 }
 
-/* Of a vector that is known, state by state: a mass falls from element to
- * element, and so is left where its share is 0 already. */
-static void weigh_vector(const bbans_gaussian_hmm *model, mass *m,
-                         const int64_t *x)
+static size_t heaviest_of(const uint32_t *weight, size_t n)
 {
+    size_t k, heaviest = 0;
+
+    for (k = 1; k < n; k++)
+        if (weight[k] > weight[heaviest])
+            heaviest = k;
+    return heaviest;
+}
+
+/* Of a vector that is known, in state k, as far as its share may be above 0
+ * where `most` is an exponent of another: a mass falls from element to element.
+ */
+static mass mass_of(const bbans_gaussian_hmm *model, size_t k, const int64_t *x,
+                    int64_t most)
+{
+    const bbans_conditionals c = conditionals_of(model, k);
+    const int64_t *mean = location_of(model, k);
+    bbans_vector moved;
+    mass m = whole;
+    size_t i;
+
+    moved.large = 0; /* for compilers */
+    for (i = 0; i < c.n && m.exponent >= most - EMITTING_BITS; i++) {
+        const int64_t location = locate(&c, i, mean[i], &moved);
+
+        weigh(&m, &c, i, location, x[i]);
+        if (c.lower != NULL)
+            bbans_put_element(&moved, i, bbans_point_of(x[i]) - location);
+    }
+    return m;
+}
+
+/* The state that is expected goes first, so that the others are soon left. */
+static void weigh_vector(const bbans_gaussian_hmm *model,
+                         const uint32_t *predicted, mass *m, const int64_t *x)
+{
+    const size_t states = model->chain.states;
+    const size_t first = heaviest_of(predicted, states);
     int64_t most = -((int64_t)1 << 32); /* below all */
-    size_t k, i;
+    size_t k;
 
-    for (k = 0; k < model->chain.states; k++, m++) {
-        const bbans_conditionals c = conditionals_of(model, k);
-        const int64_t *mean = location_of(model, k);
-        bbans_vector moved;
-
-        moved.large = 0; /* for compilers */
-        *m = whole;
-        for (i = 0; i < c.n && m->exponent >= most - EMITTING_BITS; i++) {
-            const int64_t location = locate(&c, i, mean[i], &moved);
-
-            weigh(m, &c, i, location, x[i]);
-            if (c.lower != NULL)
-                bbans_put_element(&moved, i, bbans_point_of(x[i]) - location);
-        }
-        if (m->exponent > most)
-            most = m->exponent;
+    m[first] = mass_of(model, first, x, most);
+    most = m[first].exponent;
+    for (k = 0; k < states; k++) {
+        if (k != first)
+            m[k] = mass_of(model, k, x, most);
+        if (m[k].exponent > most)
+            most = m[k].exponent;
     }
 }
 
@@ -169,7 +194,8 @@ static void filter_weighed(const bbans_gaussian_hmm *model, bbans_stream *s)
 
 static void filter(const bbans_gaussian_hmm *model, bbans_stream *s)
 {
-    weigh_vector(model, desk_of(model, s).of_state, observed_at(model, s));
+    weigh_vector(model, (const uint32_t *)s->belief, desk_of(model, s).of_state,
+                 observed_at(model, s));
     filter_weighed(model, s);
 }
 
@@ -475,7 +501,7 @@ bbans_status bbans_gaussian_hmm_filter(const bbans_gaussian_hmm *model,
         ((x == NULL || filtered == NULL) && n > 0))
         return BBANS_ERR_NULL;
     for (t = 0; t < n; t++) {
-        weigh_vector(model, m, x + t * model->channels);
+        weigh_vector(model, predicted, m, x + t * model->channels);
         put_shares(&model->chain, m, column);
         bbans_kernel.hmm->filter(&model->chain, column, predicted,
                                  filtered + t * model->chain.stride);
