@@ -36,8 +36,11 @@ FLOORS = [
     ("frozen", "c_header"),
     ("networks", "nodes units graph quantise network"),
     ("networks", "channels_first state_dict torch"),
-    ("models", "_parameters _data _sample base topology _forward em _training _states"),
-    ("models", "_start_length freeze_hmm hmm factorial_hmm hierarchical_hmm"),
+    (
+        "models",
+        "_parameters _data _sample _classes _start base topology _forward em _training",
+    ),
+    ("models", "_states _start_length freeze_hmm hmm factorial_hmm hierarchical_hmm"),
     ("models", "_integer_hmm gaussian_hmm poisson_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information"),
     ("models", "context_mixer _float_heads network_model vae deep_ssm"),
