@@ -5,6 +5,7 @@ docs/maths.md, "Where training starts".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -56,32 +57,40 @@ class DataStart:
         x = np.concatenate(sequences)
         goes_on = np.ones(x.size, np.bool_)  # is not the last of its sequence
         goes_on[np.cumsum([part.size for part in sequences]) - 1] = False
-        items, symbols = _contexts(x, goes_on, M, 2 * K)
-        state = _classes_of(items, symbols, goes_on, M, K, rng)[items]
-        here, then = state[:-1][goes_on[:-1]], state[1:][goes_on[:-1]]
-        transition = _counted(here, then, K, K)
-        emission = _counted(state, x, K, M)
+        state = _states_of(x, goes_on, M, K, rng)
+        C, E = _counts(state, x, goes_on, M, K)
         return (
-            _mixed(transition, rng.dirichlet(np.full(K, 10.0), K)),
-            _mixed(emission, random_emission(rng, K, self.frequencies)),
+            _mixed(C, rng.dirichlet(np.full(K, 10.0), K)),
+            _mixed(E, random_emission(rng, K, self.frequencies)),
         )
 
 
-def _contexts(
-    x: NDArray[np.int32], goes_on: NDArray[np.bool_], M: int, least: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Number the different contexts, each with its last symbol: of as many symbols as
-    it takes for `least` of them."""
+def _states_of(
+    x: NDArray[np.int32],
+    goes_on: NDArray[np.bool_],
+    M: int,
+    K: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int32]:
+    """The class at each step: of the symbol, or of longer contexts as long as these
+    make the data likelier."""
     values, items = np.unique(x, return_inverse=True)
-    symbols = values
-    for _ in range(_LONGEST - 1):
-        if symbols.size >= least:
+    best, state = -math.inf, np.zeros(0, np.int32)
+    for _ in range(_LONGEST):
+        symbols = (values % M).astype(np.int32)
+        found = _classes_of(items, symbols, goes_on, M, K, rng)[items]
+        C, E = _counts(found, x, goes_on, M, K)
+        likelihood = float(
+            _n_log_n(C).sum() - _n_log_n(C.sum(axis=1)).sum()
+            + _n_log_n(E).sum() - _n_log_n(E.sum(axis=1)).sum()
+        )  # fmt: skip
+        if likelihood <= best:
             break
+        best, state = likelihood, found
         before = np.zeros(x.size, np.int64)
         before[1:] = np.where(goes_on[:-1], items[:-1] + 1, 0)
         values, items = np.unique(before * M + x, return_inverse=True)
-        symbols = values % M
-    return items, symbols.astype(np.int32)
+    return state
 
 
 def _classes_of(
@@ -105,16 +114,15 @@ def _classes_of(
     here, then = items[:-1][goes_on[:-1]], items[1:][goes_on[:-1]]
     pairs, count = np.unique(here * V + then, return_counts=True)
     left, right = pairs // V, pairs % V
-    C = np.zeros((K, K), np.int32)
-    np.add.at(C, (found[left], found[right]), count)
     of_symbols = np.unique(symbols).size == V  # their counts do not depend on classes
-    E = np.zeros((K, 0 if of_symbols else M), np.int32)
-    if not of_symbols:
-        np.add.at(E, (found, symbols), weight)
+    C, E = (
+        n.astype(np.int32) for n in _counts(found[items], symbols[items], goes_on, M, K)
+    )
+    if of_symbols:
+        E = np.zeros((K, 0), np.int32)
     follows, first_follows = _lists(left, right, count, V)
     leads, first_leads = _lists(right, left, count, V)
-    n = np.arange(items.size + 1.0)
-    L = n * np.log(np.maximum(n, 1.0))
+    L = _n_log_n(np.arange(items.size + 1.0))
     work = np.zeros((6, K), np.int32)
     for _ in range(_SWEEPS):
         order = rng.permutation(frequent[:_ITEMS]).astype(np.int32)
@@ -137,11 +145,23 @@ def _lists(
     return np.ascontiguousarray(rows), first
 
 
-def _counted(
-    row: NDArray[np.integer], column: NDArray[np.integer], K: int, M: int
-) -> Floats:
-    counts = np.bincount(row.astype(np.int64) * M + column, minlength=K * M)
-    return counts.reshape(K, M).astype(np.float64)
+def _counts(
+    state: NDArray[np.int32],
+    x: NDArray[np.int32],
+    goes_on: NDArray[np.bool_],
+    M: int,
+    K: int,
+) -> tuple[Floats, Floats]:
+    """Of pairs of states, and of symbols in a state."""
+    rows = state.astype(np.int64)
+    C = np.bincount((rows[:-1] * K + rows[1:])[goes_on[:-1]], minlength=K * K)
+    E = np.bincount(rows * M + x, minlength=K * M)
+    return C.reshape(K, K).astype(np.float64), E.reshape(K, M).astype(np.float64)
+
+
+def _n_log_n(n: Floats) -> Floats:
+    found: Floats = n * np.log(np.maximum(n, 1.0))
+    return found
 
 
 def _mixed(counts: Floats, noise: Floats) -> Floats:
