@@ -26,11 +26,15 @@ __all__ = [
     "as_reals",
     "check_file",
     "empty_message",
+    "exported",
     "no_value",
     "not_integers",
 ]
 
 _BYTES = (bytes, bytearray, memoryview)
+# The devices of DLPack (dlpack.h, DLDeviceType) whose memory is the host's.
+_HOST = {1, 3, 11, 13}
+_DEVICES = {2: "a CUDA GPU", 7: "a Vulkan device", 8: "a Metal GPU", 10: "a ROCm GPU"}
 # By the kind of an array that is no integers.
 _INSTEAD = {
     "b": "convert them with .astype(np.uint8)",
@@ -144,6 +148,7 @@ def as_bytes(data: Any, name: str) -> bytes:
         raise TypeError(f"{name} must be bytes, not {reprlib.repr(data)}: of a file, "
                         "pass what it holds")  # fmt: skip
     if not isinstance(data, _BYTES):
+        data = exported(data, name, TypeError)
         try:
             data = memoryview(data)
         except TypeError:
@@ -172,6 +177,38 @@ def check_file(file: Any, name: str, method: str) -> None:
         raise TypeError(f"{name} is a text file: open it in binary mode, 'rb' or 'wb'")
 
 
+def exported(values: Any, what: str, error: type[Exception] = SymbolError) -> Any:
+    """An array of another library as one of numpy, without a copy; all else as it is.
+
+    That library is not imported: the array exports itself, by ``__array__`` or DLPack.
+
+    Raises
+    ------
+    error
+        If it is not in the memory of the host, or cannot be exported, as a tensor that
+        requires a gradient; the text says what to do.
+    """
+    if isinstance(values, np.ndarray) or not hasattr(values, "__dlpack_device__"):
+        return values
+    device, number = values.__dlpack_device__()
+    if device not in _HOST:
+        where = _DEVICES.get(int(device), f"device {int(device)}:{number} of DLPack")
+        raise error(
+            f"{what} are on {where}: copy them to the host first, as with .cpu() in "
+            "torch or jax.device_get(x)"
+        )
+    try:
+        if hasattr(values, "__array__"):
+            return np.asarray(values)
+        return np.from_dlpack(values)
+    except (BufferError, RuntimeError, TypeError, ValueError) as cause:
+        raise error(
+            f"{what} of {type(values).__name__} form no array of numpy: {cause}. Pass "
+            "x.detach() of a tensor that requires a gradient; of bfloat16, which numpy "
+            "does not have, x.view(torch.uint16), with dtype='bfloat16' for compress"
+        ) from None
+
+
 def as_array(
     values: ArrayLike, what: str, error: type[BbansError] = SymbolError
 ) -> NDArray[Any]:
@@ -180,7 +217,7 @@ def as_array(
     Raises
     ------
     error
-        If a list is ragged, or an array masked.
+        If a list is ragged, an array masked, or a tensor cannot be exported.
     """
     if type(values) is np.ndarray:  # the case to be quick about
         return values
@@ -189,6 +226,7 @@ def as_array(
             f"{what} are a masked array: pass .compressed() or .filled(value), and the "
             "mask apart"
         )
+    values = exported(values, what, error)
     try:
         return np.asarray(values)
     except (ValueError, TypeError) as cause:

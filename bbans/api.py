@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, overl
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans._arguments import as_bytes, as_integer, check_file
+from bbans._arguments import as_bytes, as_integer, check_file, exported
 from bbans._files import Resumed, read_all, read_full, replacing, write_full
 from bbans._kinds import START_BYTES, check_raw
 from bbans._records import Buffer, check_limit
@@ -576,7 +576,7 @@ def decompress(
         not be given.
     kind : {str, bytes, numpy.ndarray}, optional
         What the result must be; type checkers then know it.
-    out : writable buffer, optional
+    out : writable buffer or DLPack array, optional
         Where bytes, or the elements of an array, go; it may be larger. Text is refused.
     max_bytes : int, optional
         The most bytes that all elements may take (4 for each character of text that is
@@ -630,6 +630,7 @@ def decompress(
             _restore([entry], elements, threads)
             texts.append(restored_text(elements, entry[0].header))
         return "".join(texts)
+    out = exported(out, "out", TypeError)
     target = np.empty(n_bytes, np.uint8) if out is None else _part_of(out, n_bytes)
     if reader.shape is None:
         _restore(parts, target, threads)

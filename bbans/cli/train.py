@@ -32,9 +32,13 @@ from bbans.frozen.lgssm import NOISES
 
 __all__ = ["add", "run"]
 
+GOING_ON: dict[str, Any] = {
+    "checkpoint": None,
+    "resume": False,
+}  # all but context mixers
 # What HMMs take, context mixers (--mixing), linear Gaussian models (--latents) and
 # latent trees (--tree), by default.
-HMM_OPTIONS = {
+HMM_OPTIONS: dict[str, Any] = {
     "states": None,
     "levels": None,
     "order": 0,
@@ -44,10 +48,10 @@ HMM_OPTIONS = {
     "lines": False,
     "ends": False,
     "text": False,
-}
+} | GOING_ON
 MIXING_OPTIONS = {"model_size": 1 << 18, "lines": False, "ends": False, "text": False}
-LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
-TREE_OPTIONS = {"type": "uint8", "channels": 1, "prec": 24, "seed": 0}
+LATENT_OPTIONS = GOING_ON | {"type": "uint8", "channels": 1, "noise": "gaussian"}
+TREE_OPTIONS = GOING_ON | {"type": "uint8", "channels": 1, "prec": 24, "seed": 0}
 STATES, STATES_OF_ORDER = 64, 16
 ITERATIONS, EPOCHS, PASSES = 50, 20, 3
 RANGES: dict[str, tuple[str, int, int | None]] = {
@@ -195,6 +199,19 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--save-float", metavar="NPZ", type=Path, help="also write the float model"
     )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        type=Path,
+        help="keep the state of training in FILE, to go on from if it is interrupted",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_const",
+        const=True,
+        help="go on from --checkpoint, if there is one, to the model that training "
+        "without a stop would give",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -248,6 +265,7 @@ def _check(options: argparse.Namespace) -> None:
         options.wrong_usage("--model-size needs --order or --mixing")
     if options.ends and not options.lines:
         options.wrong_usage("--ends needs --lines")
+    _check_checkpoint(options)
     if options.save_float is not None and (
         os.path.realpath(options.save_float) == os.path.realpath(options.output)
     ):
@@ -277,6 +295,24 @@ def _check(options: argparse.Namespace) -> None:
     if most > 1 << options.prec:
         raise ModelError(
             f"--prec {options.prec}: {most} states need {(most - 1).bit_length()} bits"
+        )
+
+
+def _check_checkpoint(options: argparse.Namespace) -> None:
+    """Refuse a file that is something else, or that would be lost."""
+    if options.checkpoint is None:
+        if options.resume:
+            options.wrong_usage("--resume needs --checkpoint")
+        return
+    others = [*options.files, options.output, options.save_float]
+    if os.path.realpath(options.checkpoint) in map(
+        os.path.realpath, filter(None, others)
+    ):
+        options.wrong_usage(f"--checkpoint {options.checkpoint} is read or written too")
+    if options.checkpoint.exists() and not (options.resume or options.force):
+        raise ModelError(
+            f"{options.checkpoint} exists: say --resume to go on from it, or --force "
+            "to replace it"
         )
 
 
@@ -347,6 +383,7 @@ def _fit_hmm(content: list[bytes], options: argparse.Namespace) -> Any:
         "n_iter": options.iterations,
         "seed": options.seed,
         "progress": False if options.quiet else None,
+        **_going_on(options),
     }
     if options.levels is not None:
         return HierarchicalHMM.fit(data, options.levels, **how)
@@ -377,7 +414,9 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:
     from bbans.models.lgssm import LGSSM
 
     rows = _rows(data, options)
-    return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
+    return LGSSM.fit(
+        rows, options.latents, n_iter=options.iterations, **_going_on(options)
+    )
 
 
 def _fit_tree(data: list[bytes], options: argparse.Namespace) -> Any:
@@ -397,7 +436,12 @@ def _fit_tree(data: list[bytes], options: argparse.Namespace) -> Any:
         epochs=options.iterations,
         seed=options.seed,
         progress=False if options.quiet else None,
+        **_going_on(options),
     )
+
+
+def _going_on(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in GOING_ON}
 
 
 def _rows(data: list[bytes], options: argparse.Namespace) -> list[NDArray[Any]]:

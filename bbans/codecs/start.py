@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from bbans._arguments import as_bytes
+from bbans._arguments import as_array, as_bytes
 from bbans.codecs.metered import Watched
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Uniform, UniformRange
@@ -108,8 +108,8 @@ class Pushes:
 
     def pop(self, law: Distribution, shape: Any = None, *, out: Any = None) -> Any:
         if out is not None:
-            out = np.asarray(out)
-            out[...] = law.broadcast(out.shape).mode()
+            array = as_array(out, "out")
+            array[...] = law.broadcast(array.shape).mode()
             return out
         return (law if shape is None else law.broadcast(shape)).mode()
 

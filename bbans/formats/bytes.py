@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import exported
 from bbans._lib import check, ffi, lib, pointer
 from bbans._records import Buffer
 from bbans.errors import CorruptError
@@ -26,6 +27,7 @@ def octets(data: Any) -> NDArray[np.uint8]:
     TypeError
         If it is none.
     """
+    data = exported(data, "data", TypeError)
     if isinstance(data, np.ndarray) and data.dtype.kind in "Mm":
         data = data.view(np.int64)  # what numpy has no buffers of
     elif isinstance(data, np.ndarray) and data.dtype.isbuiltin == 2:  # of ml_dtypes

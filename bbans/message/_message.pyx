@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 
 import numpy as np
 
-from bbans._arguments import as_array, as_instance, not_integers
+from bbans._arguments import as_array, as_instance, exported, not_integers
 from bbans._lib import check, ffi, lib
 from bbans.distributions.base import Distribution
 from bbans.distributions.fixed_point import as_shape
@@ -166,7 +166,7 @@ cdef Array below_2_63(Array array):
 
 cdef Array output(object out, object shape):
     """Where to pop to."""
-    cdef Array array = opened(out, PyBUF_WRITABLE)
+    cdef Array array = opened(exported(out, "out"), PyBUF_WRITABLE)
     if array is None or array.type >= BBANS_F32:
         raise SymbolError(
             "out must be a writable, contiguous, aligned array of integers")
@@ -292,7 +292,7 @@ cdef class ArrayCoder:
         distribution : Distribution
         shape : int or tuple of int, optional
             To which its parameters are broadcast; by default their own.
-        out : writable buffer of integers, optional
+        out : writable buffer or DLPack array of integers, optional
             Where to put the values, of that shape; of any type that holds them.
 
         Returns
@@ -333,7 +333,9 @@ cdef class ArrayCoder:
         if is_refusal(status):
             whole._refuse_pop(getattr(self, "is_empty", False), status)
         ok(status)
-        return array.view.obj if whole.shape or out is not None else int(array.view.obj)
+        if out is not None:
+            return out
+        return array.view.obj if whole.shape else int(array.view.obj)
 
 
 cdef class MessageArrays(ArrayCoder):

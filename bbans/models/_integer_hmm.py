@@ -15,6 +15,7 @@ from bbans._float_file import Arrays
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
 from bbans.frozen.base import Kind
+from bbans.models._checkpoint import opened
 from bbans.models._data import alphabet_for, check_axes, in_memory, passes_of
 from bbans.models._parameters import (
     MAX_STATES,
@@ -114,7 +115,14 @@ class IntegerHMM(HMM):
     ) -> _Self:
         data = in_memory(sequences)
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
-        if init is None:
+        path, resume = options.pop("checkpoint", None), options.pop("resume", False)
+        saved = opened(
+            path, resume, cls.__name__, n_states=n_states, low=low, high=high,
+            seed=seed, init=init,
+        )  # fmt: skip
+        if saved is not None and saved.found:
+            init = saved.model("best")
+        elif init is None:
             short = options | {"n_iter": _SHORT, "progress": False, "callback": None}
             init = min(
                 (
@@ -125,7 +133,7 @@ class IntegerHMM(HMM):
             )
         elif not isinstance(init, cls):
             raise ModelError(f"init is another kind of model: {init!r}")
-        model = HMM.fit(data, n_states, init=init, **options)
+        model = HMM.fit(data, n_states, init=init, checkpoint=saved, **options)
         assert isinstance(model, cls)
         return model
 

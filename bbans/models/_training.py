@@ -14,6 +14,7 @@ from bbans._threads import as_threads
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Symbols
 from bbans.models import em
+from bbans.models._checkpoint import Checkpoint, data_fact
 from bbans.models._data import (
     NO_DATA,
     encode_all,
@@ -25,6 +26,7 @@ from bbans.models.em import Statistics
 
 __all__ = [
     "Iteration",
+    "as_stop",
     "check_init",
     "check_run",
     "climb",
@@ -100,6 +102,14 @@ def check_run(dtype: DTypeLike, threads: int | None) -> None:
     as_threads(threads)
 
 
+def as_stop(n_iter: int, tol: float) -> int:
+    """The most updates that there may be, and what the last may gain, checked."""
+    n_iter = as_integer(n_iter, "n_iter", 0)
+    if not 0 <= as_real(tol, "tol") < math.inf:
+        raise ModelError(f"tol must be at least 0 and finite, not {tol}")
+    return n_iter
+
+
 def statistics_of(found: em.Expectation, alphabet: Alphabet, model: str) -> Statistics:
     """The counts that were found, or a `SymbolError` for what is impossible."""
     if found.fault is not None:
@@ -141,6 +151,7 @@ def climb(
     tol: float,
     progress: bool | None,
     keep: Callable[[_Model, tuple[Iteration, ...]], object] = lambda *_: None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[_Model, tuple[Iteration, ...]]:
     """Climb to the posterior mode, until that gains less than `tol`.
 
@@ -160,6 +171,8 @@ def climb(
         As for `HMM.fit`.
     keep : callable, optional
         Called with each model that is better than those before, and the history.
+    checkpoint : Checkpoint, optional
+        Written after each update. If it has a state, that is where to start.
 
     Returns
     -------
@@ -174,9 +187,22 @@ def climb(
         If there is no data, or there is more or less of it at a later pass.
     """
     history: tuple[Iteration, ...] = ()
-    best = model
+    best, size = model, 0
+    if checkpoint is not None and "history" in checkpoint.state:
+        best, size = checkpoint.model("best"), checkpoint.state["size"]
+        history = tuple(Iteration(*entry) for entry in checkpoint.state["history"])
+        if checkpoint.done:
+            return best, history
+        model = checkpoint.model("next")
+
+    def write(last: bool, **models: Any) -> None:
+        if checkpoint is not None:
+            state = {"history": history, "size": size, "done": last}
+            checkpoint.write(models, state, last=last)
+
     with progress_bar(n_iter, progress) as bar:
-        for n in range(n_iter + 1):
+        bar.update(len(history))
+        for n in range(len(history), n_iter + 1):
             found = expect(model, n < n_iter)
             if n == 0:
                 if found.fault is not None:
@@ -198,8 +224,10 @@ def climb(
             if gain < tol or found.counts is None:
                 break
             model = update(best, found)
+            write(False, best=best, next=model)
             bar.set_postfix_str(f"{found.bits / size:.4f} bits/symbol", False)
             bar.update()
+    write(True, best=best)
     return best, history
 
 
@@ -217,6 +245,7 @@ def train(
     threads: int | None,
     callback: Callable[[_States], object] | None,
     progress: bool | None,
+    checkpoint: Checkpoint | None = None,
 ) -> _States:
     """Train states by expectation maximisation.
 
@@ -228,20 +257,30 @@ def train(
         As for `HMM.fit`.
     dtype, threads, callback, progress
         As for `HMM.fit`.
+    checkpoint : Checkpoint, optional
+        Open, with what `start` depends on besides.
 
     Raises
     ------
     SymbolError, ModelError
         As `HMM.fit`.
     """
-    n_iter = as_integer(n_iter, "n_iter", 0)
-    if not 0 <= as_real(tol, "tol") < math.inf:
-        raise ModelError(f"tol must be at least 0 and finite, not {tol}")
+    n_iter = as_stop(n_iter, tol)
     check_run(dtype, threads)
     pseudo_counts = as_pseudo_counts(pseudo_count)
     passes = passes_of(sequences)
     symbols = training_alphabet(passes, alphabet, init, ends)
-    model = start(symbols, passes)
+    if checkpoint is not None:
+        checkpoint.require(
+            n_iter=n_iter,
+            tol=tol,
+            pseudo_count=pseudo_counts,
+            alphabet=symbols,
+            dtype=np.dtype(dtype),
+            data=data_fact(encode_all(passes(), symbols)),
+        )
+    found = None if checkpoint is None else checkpoint.model("best")
+    model = start(symbols, passes) if found is None else found
 
     def batches() -> Iterator[em.Batch]:
         return em.batches(encode_all(passes(), symbols), symbols.size)
@@ -267,7 +306,7 @@ def train(
         if len(history) > 1 and callback is not None:
             callback(model)
 
-    best, _ = climb(
+    best, history = climb(
         model,
         expect=expect,
         update=update,
@@ -277,5 +316,7 @@ def train(
         tol=tol,
         progress=progress,
         keep=keep,
+        checkpoint=checkpoint,
     )
+    best._history = history
     return best

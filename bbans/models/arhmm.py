@@ -6,6 +6,7 @@ Emissions depend on the state and on the symbols before: P(x_t | z_t, x_1 .. x_t
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.contexts import Contexts
 from bbans.models import _forward, em
+from bbans.models._checkpoint import Checkpoint, data_fact, opened
 from bbans.models._data import (
     encode_all,
     encode_one,
@@ -179,6 +181,8 @@ class ARHMM(StateModel):
         threads: int | None = None,
         progress: bool | None = None,
         max_symbols: int = MAX_SYMBOLS,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> ARHMM:
         """Train a model: contexts by smoothed counts, then the states by EM.
 
@@ -217,6 +221,8 @@ class ARHMM(StateModel):
             Maximum number of symbols kept in memory. Of more data, a uniform sample of
             sequences is used, or of pieces of long ones. For data larger than memory,
             pass a function, as for `HMM.fit`; it is called twice.
+        checkpoint, resume
+            As for `HMM.fit`. Contexts are counted anew; the updates after them go on.
 
         Returns
         -------
@@ -262,8 +268,19 @@ class ARHMM(StateModel):
         sample = Sample(symbols.size, max_symbols)
         sample.add(encode_all(passes(), symbols))
         data = sample.sequences()
+        saved = opened(
+            checkpoint, resume, cls.__name__, n_states=n_states, order=order,
+            max_bytes=max_bytes, seed=seed, init=init, n_iter=n_iter, tol=tol,
+            pseudo_count=pseudo_count, alphabet=symbols, dtype=np.dtype(dtype),
+            max_symbols=max_symbols,
+        )  # fmt: skip
+        if saved is not None:
+            saved.require(data=data_fact(data))
         how: dict[str, Any] = {"dtype": dtype, "threads": threads, "progress": progress}
-        if init is None:
+        started = None if saved is None else saved.model("start")
+        if started is not None:
+            states = started
+        elif init is None:
             stride = -(-sample.n_symbols // _START_SYMBOLS)
             states = HMM.fit(
                 data[:: max(stride, 1)], n_states,
@@ -274,9 +291,11 @@ class ARHMM(StateModel):
         else:
             check_init(init, n_states, symbols)
             states = init
+        if saved is not None:
+            saved.keep(start=states)
         return cls._trained(
             sample, states, order, max_bytes,
-            pseudo_count=pseudo_count, n_iter=n_iter, tol=tol, **how,
+            pseudo_count=pseudo_count, n_iter=n_iter, tol=tol, checkpoint=saved, **how,
         )  # fmt: skip
 
     def partial_fit(
@@ -350,6 +369,7 @@ class ARHMM(StateModel):
         dtype: DTypeLike,
         threads: int | None,
         progress: bool | None,
+        checkpoint: Checkpoint | None = None,
     ) -> ARHMM:
         """Count contexts, and train states from these on."""
         symbols, data = states.alphabet, sample.sequences()
@@ -383,6 +403,7 @@ class ARHMM(StateModel):
             n_iter=n_iter,
             tol=tol,
             progress=progress,
+            checkpoint=checkpoint,
         )
         model = cls(states, counts.contexts())
         if max_bytes is not None:

@@ -10,7 +10,10 @@ from bbans._float_file import Arrays, read_model, write_model
 from bbans.errors import BbansError, CorruptError, FormatError, VersionError
 from bbans.frozen.base import FrozenModel, Kind
 
-__all__ = ["FloatModel"]
+__all__ = ["CHECKPOINT", "FloatModel"]
+
+#: What files of fits that go on name in place of a model.
+CHECKPOINT = "checkpoint"
 
 _Model = TypeVar("_Model", bound="FloatModel")
 
@@ -121,6 +124,11 @@ class FloatModel(ABC):
             If it cannot be read.
         """
         name, arrays = read_model(path, f"a saved {cls.__name__}")
+        if name == CHECKPOINT:
+            raise FormatError(
+                f"not a saved {cls.__name__}: {path} is a checkpoint, from which fit "
+                "goes on with resume=True"
+            )
         found = FloatModel._classes.get(name)
         if found is None:
             raise VersionError(f"saved model of a class {name!r}, unknown here: {path}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from bbans._arguments import as_generator, as_integer, as_reals
 from bbans._float_file import Arrays
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols
+from bbans.models._checkpoint import opened
 from bbans.models._data import (
     frequencies_of,
     in_memory,
@@ -152,6 +154,8 @@ class FactorialHMM(HMM):
         init: HMM | None = None,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
         ends: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
         **options: Any,
     ) -> FactorialHMM:
         """Train by expectation maximisation.
@@ -160,7 +164,7 @@ class FactorialHMM(HMM):
         ----------
         n_states : int or sequence of int
             Of each chain.
-        sequences, seed, init, alphabet, ends, **options
+        sequences, seed, init, alphabet, ends, checkpoint, resume, **options
             As for `HMM.fit`, but `topology`.
 
         Raises
@@ -170,7 +174,12 @@ class FactorialHMM(HMM):
         """
         data, sizes = in_memory(sequences), _sizes(n_states)
         states = math.prod(sizes)
-        if init is None:
+        saved = opened(
+            checkpoint, resume, cls.__name__, n_states=sizes, seed=seed, init=init
+        )
+        if saved is not None and saved.found:
+            init = saved.model("best")
+        elif init is None:
             rng, passes = as_generator(seed), passes_of(data)
             symbols = training_alphabet(passes, alphabet, ends=ends)
             emission = random_emission(rng, states, frequencies_of(passes(), symbols))
@@ -182,8 +191,9 @@ class FactorialHMM(HMM):
         elif not isinstance(init, FactorialHMM):
             raise ModelError(f"init is another kind of model: {init!r}")
         model = HMM.fit(
-            data, states, init=init, alphabet=alphabet, ends=ends, **options
-        )
+            data, states, init=init, alphabet=alphabet, ends=ends, checkpoint=saved,
+            **options,
+        )  # fmt: skip
         assert isinstance(model, FactorialHMM)
         return model
 

@@ -6,6 +6,7 @@ docs/maths.md, "Hierarchical hidden Markov models".
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -19,6 +20,7 @@ from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.hierarchical_hmm import LEVELS_MAX, FrozenHierarchicalHMM
+from bbans.models._checkpoint import opened
 from bbans.models._data import frequencies_of
 from bbans.models._parameters import (
     MAX_STATES,
@@ -360,6 +362,8 @@ class HierarchicalHMM(FloatModel):
         threads: int | None = None,
         callback: Callable[[HierarchicalHMM], object] | None = None,
         progress: bool | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> HierarchicalHMM:
         """Train a model by expectation maximisation.
 
@@ -372,7 +376,7 @@ class HierarchicalHMM(FloatModel):
             Where to start.
         sequences, n_iter, tol, pseudo_count, alphabet, ends, seed
             As for `HMM.fit`.
-        dtype, threads, callback, progress
+        dtype, threads, callback, progress, checkpoint, resume
             As for `HMM.fit`.
 
         Returns
@@ -427,6 +431,9 @@ class HierarchicalHMM(FloatModel):
             threads=threads,
             callback=callback,
             progress=progress,
+            checkpoint=opened(
+                checkpoint, resume, cls.__name__, n_states=sizes, seed=seed, init=init
+            ),
         )
 
     def freeze(

@@ -6,6 +6,7 @@ This is where models are trained and analysed.  Nothing here decides a coded bit
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -32,6 +33,7 @@ from bbans.frozen.alphabet import (
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
+from bbans.models._checkpoint import opened
 from bbans.models._data import (
     NoDataError,
     as_sequences,
@@ -456,6 +458,8 @@ class HMM(StateModel):
         threads: int | None = None,
         callback: Callable[[HMM], object] | None = None,
         progress: bool | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> HMM:
         """Train a model by expectation maximisation (Baum-Welch).
 
@@ -507,6 +511,15 @@ class HMM(StateModel):
         progress : bool, optional
             Show a progress bar on standard error. By default if that is a
             terminal and the work takes more than a second.
+        checkpoint : path, optional
+            A file that holds the state of the fit after each update (each tenth of the
+            time goes to writing it, at most), replaced at once. With it, a function
+            that gives the sequences is called once more.
+        resume : bool
+            Go on from the checkpoint, if there is one, to the same bits as without a
+            stop: the same arguments, but for `threads`, `callback` and `progress`, on
+            a machine with the same kernels (``BBANS_CPU``). A fit that had ended
+            returns its model. Without `resume`, an existing file is replaced.
 
         Returns
         -------
@@ -518,8 +531,11 @@ class HMM(StateModel):
         SymbolError
             If a symbol is not in the alphabet, or impossible under `init`.
         ModelError
-            If there is no data, if an argument is out of range, or if a function
-            gives other data at a later call.
+            If there is no data, if an argument is out of range, if a function
+            gives other data at a later call, or if the checkpoint is of another fit;
+            the text says what differs.
+        FormatError
+            If `checkpoint` is no whole checkpoint of this version.
 
         Notes
         -----
@@ -561,6 +577,15 @@ class HMM(StateModel):
             threads=threads,
             callback=callback,
             progress=progress,
+            checkpoint=opened(
+                checkpoint,
+                resume,
+                cls.__name__,
+                n_states=n_states,
+                seed=seed,
+                init=init,
+                topology=topology,
+            ),
         )
 
     @classmethod

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,11 +24,13 @@ from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import MAX_SYMBOLS
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.tree import FrozenTree
+from bbans.models._checkpoint import Checkpoint, data_fact, opened
 from bbans.models._parameters import MAX_STATES, Floats, as_distributions
 from bbans.models._start_length import start_length
 from bbans.models._training import progress_bar
 from bbans.models.base import FloatModel
 from bbans.models.tree_em import (
+    Counts,
     Factors,
     blend,
     borrowed,
@@ -44,6 +47,7 @@ __all__ = ["LatentTree"]
 _ONE = 1 << 15  # transitions in integers
 _START_BITS = 40  # that bits back starts from, beside those that a row borrows
 _DRAWN = 256  # rows by which the start of messages is measured
+_PARTS = ("initial", "transitions", "emissions")  # of factors and counts
 
 
 class LatentTree(FloatModel):
@@ -144,6 +148,8 @@ class LatentTree(FloatModel):
         threads: int = 1,
         callback: Callable[[LatentTree], object] | None = None,
         progress: bool | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> LatentTree:
         """Find a tree over the columns of a table, and train it by EM in batches.
 
@@ -177,6 +183,8 @@ class LatentTree(FloatModel):
             ends training.
         progress : bool, optional
             As for `HMM.fit`.
+        checkpoint, resume
+            As for `HMM.fit`; written after each epoch.
 
         Returns
         -------
@@ -203,7 +211,15 @@ class LatentTree(FloatModel):
         rng, rows = as_generator(seed), _as_table(x)
         if len(rows) == 0:
             raise SymbolError("there is no row to train on")
-        if init is None:
+        saved = opened(
+            checkpoint, resume, cls.__name__, n_states=n_states, sizes=sizes,
+            epochs=epochs, batch=batch, pseudo_count=pseudo_count, seed=seed, init=init,
+        )  # fmt: skip
+        if saved is not None:
+            saved.require(data=data_fact([rows]))
+        if saved is not None and saved.found:
+            model = cast(LatentTree, saved.model("best"))
+        elif init is None:
             sizes = _as_sizes(sizes, rows)
             _check_values(rows, sizes)
             model = cls(*first_tree(rows, sizes, n_states, rng))
@@ -217,8 +233,16 @@ class LatentTree(FloatModel):
         weights = steps(len(rows) // batch, epochs)
         factors, averages = model._factors(np.float32), None
         history: list[float] = []
+        if saved is not None and saved.found:
+            history = saved.state["history"]
+            factors, averages = _restored(saved, factors)
+            rng.bit_generator.state = saved.state["rng"]
+            for _ in range(len(rows) // batch * len(history)):
+                next(weights)
+            model._history = tuple(history)
         with progress_bar(epochs, progress) as bar:
-            for _ in range(epochs):
+            bar.update(len(history))
+            for _ in range(len(history), epochs):
                 bits, n = 0.0, 0
                 for part in _batches(len(rows), batch, rng):
                     found = count(factors, model._values(rows[part]), threads)
@@ -235,6 +259,11 @@ class LatentTree(FloatModel):
                 model._history = tuple(history)
                 bar.set_postfix_str(f"{history[-1]:.4f} bits/row", False)
                 bar.update()
+                if saved is not None:
+                    state = {"history": history, "rng": rng.bit_generator.state}
+                    arrays = _arrays_of(factors, averages)
+                    last = len(history) == epochs
+                    saved.write({"best": model}, state, arrays, last=last)
                 if callback is not None:
                     callback(model)
         return model
@@ -546,6 +575,25 @@ def short_masses(table: Floats) -> NDArray[np.int64]:
         masses[whole] = np.minimum(masses[whole], _ONE - 1)
         masses[whole, np.argsort(-rows[whole], axis=1, kind="stable")[:, 1]] += 1
     return masses.reshape(table.shape)
+
+
+def _arrays_of(factors: Factors, averages: Counts | None) -> Arrays:
+    """What training goes on from, as a checkpoint has it: the bits of float32."""
+    assert averages is not None
+    return {
+        f"{name}_{part}": np.ascontiguousarray(getattr(of, part)).view(np.uint32)
+        for name, of in (("factors", factors), ("averages", averages))
+        for part in _PARTS
+    }
+
+
+def _restored(saved: Checkpoint, factors: Factors) -> tuple[Factors, Counts]:
+    """What `_arrays_of` made."""
+    factor, average = (
+        [saved.array(f"{name}_{part}").view(np.float32) for part in _PARTS]
+        for name in ("factors", "averages")
+    )
+    return Factors(factors.parents, *factor), Counts._make([*average, np.zeros(0)])
 
 
 def _batches(

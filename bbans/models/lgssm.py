@@ -6,6 +6,7 @@ This is where models are trained and analysed. Nothing here decides a coded bit.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import as_integers
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.models._checkpoint import data_fact, opened
 from bbans.models.base import FloatModel
 from bbans.models.freeze_lgssm import frozen_lgssm
 
@@ -396,6 +398,8 @@ class LGSSM(FloatModel):
         fixed: Iterable[str] = (),
         diagonal: Iterable[str] = (),
         min_noise: float = 0.25,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
     ) -> LGSSM:
         """Train a time-invariant model by expectation maximisation.
 
@@ -418,6 +422,8 @@ class LGSSM(FloatModel):
         min_noise : float
             Least standard deviation of the observation noise besides rounding. With
             much less, rounding is all the noise, which Gaussians describe badly.
+        checkpoint, resume
+            As for `HMM.fit`.
 
         Returns
         -------
@@ -449,9 +455,17 @@ class LGSSM(FloatModel):
         if unknown:
             raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
         _check_range(found)
+        saved = opened(
+            checkpoint, resume, cls.__name__, n_latents=n_latents, n_iter=n_iter,
+            tol=tol, init=init, fixed=keep, diagonal=plain, min_noise=min_noise,
+        )  # fmt: skip
+        if saved is not None:
+            saved.require(data=data_fact(found))
         if init is not None:
             as_instance(init, LGSSM, "init", "an LGSSM")
-        else:
+        if saved is not None and saved.found:
+            init = saved.model("best")
+        elif init is None:
             if n_latents is None:
                 raise ModelError("fit needs the number of latent dimensions, or init")
             init = cls.spectral(found, n_latents, min_noise=min_noise)
@@ -463,7 +477,10 @@ class LGSSM(FloatModel):
             raise ModelError("no data to train on: every sequence is empty")
         model = previous = init
         history: list[float] = []
-        for _ in range(n_iter + 1):
+        if saved is not None and saved.found:
+            history = saved.state["history"]
+            model = init if saved.done else saved.model("next")
+        while saved is None or not saved.done:
             bits = -sum(map(model.log_likelihood, data)) / count / math.log(2)
             if history and history[-1] - bits < tol:
                 if bits > history[-1]:  # rounding errors, or min_noise: not better
@@ -473,6 +490,11 @@ class LGSSM(FloatModel):
             if len(history) > n_iter:
                 break
             previous, model = model, model._update(data, keep, plain, min_noise)
+            if saved is not None:
+                models = {"best": previous, "next": model}
+                saved.write(models, {"history": history})
+        if saved is not None and not saved.done:
+            saved.write({"best": model}, {"history": history, "done": True}, last=True)
         model._history = tuple(history)
         return model
 
