@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from bbans._arguments import as_instance, as_real
+from bbans._arguments import as_instance
 from bbans._threads import usable
 from bbans.distributed.shards import Facts, Read, Shards
 from bbans.distributed.workers import workers_of
@@ -248,15 +248,15 @@ def fit(
     return cast(_Model, best)
 
 
-def _pseudo_count_of(model: Any, given: PseudoCounts | None) -> PseudoCounts:
-    """What was given, in the form of the model's own: one number, or three."""
-    own = inspect.signature(model.maximise).parameters.get("pseudo_count")
-    default = 0.0 if own is None else own.default
-    found = default if given is None else given
-    if not isinstance(default, tuple):
-        return as_real(found, "pseudo_count")
-    counts = as_pseudo_counts(found)
-    return counts[0], counts[1], counts[2]
+def _pseudo_count_of(
+    model: Any, given: PseudoCounts | None
+) -> tuple[float, float, float]:
+    """What was given, or what is the model's own."""
+    if given is None:
+        own = inspect.signature(model.maximise).parameters.get("pseudo_count")
+        given = 0.0 if own is None else own.default
+    first, step, emitted = as_pseudo_counts(given)
+    return first, step, emitted
 
 
 def _start(model: Any, sample: list[Any], n_states: Any, **options: Any) -> Any:

@@ -12,7 +12,6 @@ import secrets
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from bbans.errors import BbansError, ModelError
@@ -140,7 +139,7 @@ class DaskWorkers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.cancel([*self._shared], force=True)
+        _release([*self._shared])
 
     def share(self, value: Any) -> Any:
         import cloudpickle
@@ -171,24 +170,17 @@ class DaskWorkers:
         self._n += 1
         return f"bbans_{name.strip('_')}-{self._token}-{self._n}"
 
-    @contextmanager
-    def _cancelled(self, futures: list[Any]) -> Iterator[None]:
-        """Leave no task behind if the block does not end by itself."""
-        try:
-            yield
-        except BaseException:
-            self._client.cancel(futures, force=True)
-            raise
-
     def each(
         self, work: Callable[..., Any], items: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
         futures = self._submit_all(work, items)
-        with self._cancelled(futures):
+        try:
             for number in self._completed(futures):
                 future = futures[number]
                 error = _error_of(future, "the task")
                 yield number, future.result() if error is None else error
+        finally:
+            _release(futures)
 
     def total(
         self,
@@ -197,22 +189,28 @@ class DaskWorkers:
         add: Callable[..., Any],
         done: Callable[[int], object],
     ) -> Any:
-        futures = self._submit_all(work, items)
-        with self._cancelled(futures):
-            root = added(futures, lambda *group: self._submit(add, *group))
-            futures.append(root)
-            for number in self._completed(futures[:-1]):
-                future = futures[number]
-                error = _error_of(future, f"shard {number}")
+        parts = self._submit_all(work, items)
+        every = parts.copy()
+
+        def add_later(*group: Any) -> Any:
+            every.append(self._submit(add, *group))
+            return every[-1]
+
+        try:
+            root = added(parts, add_later)
+            for number in self._completed(parts):
+                error = _error_of(parts[number], f"shard {number}")
                 if error is not None:
                     raise error
                 done(number)
-                if future is not root:
-                    future.release()  # the task that adds it keeps it while it must
+                if parts[number] is not root:
+                    parts[number].release()  # its sum keeps it as long as it must
             error = _error_of(root, "the sum")
             if error is not None:
                 raise error
             return root.result()
+        finally:
+            _release(every)
 
     def _completed(self, futures: list[Any]) -> Iterator[int]:
         """Numbers of futures, as they are done."""
@@ -221,6 +219,13 @@ class DaskWorkers:
         numbers = {future.key: number for number, future in enumerate(futures)}
         for future in as_completed(futures):
             yield numbers[future.key]
+
+
+def _release(futures: Iterable[Any]) -> None:
+    """Let the scheduler forget tasks, done or not. (A cancel would break its connection
+    to this client where a task that depends on one of them is not wanted by itself.)"""
+    for future in futures:
+        future.release()
 
 
 def _error_of(future: Any, name: str) -> Exception | None:
@@ -246,7 +251,7 @@ def workers_of(client: Any) -> Workers:
     """
     if client is None:
         return Here()
-    if not (hasattr(client, "submit") and hasattr(client, "cancel")):
+    if not (hasattr(client, "submit") and hasattr(client, "map")):
         raise ModelError(
             f"client must be a dask.distributed.Client, or None, not {client!r}"
         )
