@@ -272,15 +272,15 @@ def _call(symbols: Any, indexes: Any, table: RaggedTable) -> _Call:
         least, most = int(rows.min()), int(rows.max())
         if least < 0 or most >= table.n_rows:
             Ragged(table, rows)  # names the first
-        info = np.iinfo(np.int32)
-        if values.dtype.itemsize > 4 or values.dtype == np.uint32:
-            outside = (values < info.min) | (values > info.max)
-            if outside.any():
-                at = int(np.flatnonzero(outside)[0])
-                raise SymbolError(
-                    f"symbol {values[at]} at position {at} is beyond 32 bits: "
-                    "bbans.distributions.Ragged codes those"
-                )
+        held = np.iinfo(np.int32)
+        least, most = int(values.min()), int(values.max())
+        if least < held.min or most > held.max:
+            outside = (values < held.min) | (values > held.max)
+            at = int(np.flatnonzero(outside)[0])
+            raise SymbolError(
+                f"symbol {values[at]} at position {at} is beyond 32 bits: "
+                "bbans.distributions.Ragged codes those"
+            )
     return call
 
 
