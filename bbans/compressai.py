@@ -96,7 +96,7 @@ class RansEncoder:
         Parameters
         ----------
         symbols : list of int or array_like of int
-            Of 32 bits; those that their row does not hold take 8 to 39 bits more.
+            Of 32 bits; those that their row does not hold take 4 to 41 bits more.
         indexes : list of int or array_like of int
             The row of each.
         cdfs, cdfs_sizes, offsets
