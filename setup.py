@@ -50,6 +50,7 @@ setup(
                 include_dirs=["csrc"],
                 depends=["csrc/bbans.h"],
             ),
+            extension("models._classes", "-O2"),
             extension(
                 "models._forward",
                 "-O3",  # its kernels have loops for the compiler to vectorise

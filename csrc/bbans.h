@@ -160,7 +160,8 @@ typedef enum {
     BBANS_MODEL_DEEP_SSM = 5,
     BBANS_MODEL_HIERARCHY = 6,
     BBANS_MODEL_TREE = 7,
-    BBANS_MODEL_CONTEXT_MIXER = 8
+    BBANS_MODEL_CONTEXT_MIXER = 8,
+    BBANS_MODEL_GAUSSIAN_HMM = 9 /* of vectors of integers */
 } bbans_model_type;
 
 /* What a model codes. */
@@ -428,7 +429,7 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
  * not in the model's alphabet, or data that it is not for: models of bytes take
  * them and UTF-8, models of text its characters, or UTF-8 if they list none, and
- * arrays are for all but these; and UTF-8 must be valid. */
+ * bytes and arrays are for all but these; and UTF-8 must be valid. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model,
         const bbans_content *content, const void *data, size_t n, size_t block,
         int level, void *work, size_t work_bytes, uint8_t *bytes, size_t cap,
@@ -555,9 +556,18 @@ typedef struct {
 
 /* The next record.  After ERR_CORRUPT or ERR_VERSION (of tables, say) of a block
  * whose lengths are possible, *n_used is not 0, and *reader is past it: who wants
- * what else can be saved goes on from there.
+ * what else can be saved goes on from there.  block->bytes is NULL then if it is
+ * the block's checksum that does not match.
  * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, bbans_block *block,
+        size_t *n_used);
+
+/* The same by what blocks say before their data, which need not be at hand: of a
+ * block some 10 bytes suffice, *n_used may exceed n_bytes, block->bytes is NULL,
+ * and its checksum is not looked at.  For those who list what is in a file, and
+ * can seek. */
+BBANS_API bbans_status bbans_reader_skip(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,
         size_t *n_used);
 
@@ -1312,6 +1322,55 @@ BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
         size_t observed, size_t steps, int noise, size_t start_length,
         unsigned start_bits, const int64_t *offset, const int32_t *word);
 
+/* ---- Hidden Markov models of vectors ------------------------------------- */
+
+/* K states, each of which emits D integers of 64 bits, under Gaussians of full
+ * or diagonal covariance: docs/maths.md, "Hidden Markov models of vectors". */
+typedef struct {
+    bbans_state_space space; /* observations: int64_t [channels] */
+    bbans_hmm chain;         /* of the states, with one symbol   */
+    size_t channels;
+    const bbans_family *family;
+    const int64_t *location; /* of bbans_gaussian_hmm_init */
+    const int32_t *scale, *lower;
+} bbans_gaussian_hmm;
+
+/* Bytes of memory that a model needs, 0 if a count is outside the limits:
+ * states 1 to BBANS_COMPONENTS_MAX, channels 1 to BBANS_LATENTS_MAX. */
+BBANS_API size_t bbans_gaussian_hmm_bytes(size_t states, size_t channels);
+
+/* Fill *model, which refers to location, scale and lower.
+ *   prec         precision r: each row of masses sums to 2^prec
+ *   start_length  c of docs/maths.md, "A sequence as one message", in vectors, 1
+ *                 to BBANS_START_MAX
+ *   initial      [states], transition [states][states] (row i, next state j);
+ *                every mass at least 1.  They are copied.
+ *   location     [states][channels] means in 2^-16, below 2^46 either side of 0
+ *   scale        [states][channels] of each element given those before it, 256
+ *                log2 of its standard deviation, BBANS_SCALE_MIN to
+ *                BBANS_SCALE_MAX
+ *   lower        [states][channels][1 + channels] how each depends on those
+ *                before it: a shift, -40 to 60, and by how much its location
+ *                moves for each unit that an element is off its own, in
+ *                2^-(24 + shift); 0 from the element itself on.  NULL: they are
+ *                independent
+ *   memory       bbans_gaussian_hmm_bytes(states, channels) bytes aligned to 8;
+ *                must outlive *model
+ * Every int64_t can be coded.  Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}.
+ */
+BBANS_API bbans_status bbans_gaussian_hmm_init(bbans_gaussian_hmm *model,
+        size_t states, size_t channels, unsigned prec, size_t start_length,
+        const uint32_t *initial, const uint32_t *transition,
+        const int64_t *location, const int32_t *scale, const int32_t *lower,
+        void *memory, size_t memory_bytes);
+
+/* As bbans_hmm_filter, of vectors x [n][channels]: arrays over states have
+ * model->chain.stride elements.  bbans_hmm_posterior takes the weights, and
+ * &model->chain.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_gaussian_hmm_filter(
+        const bbans_gaussian_hmm *model, uint32_t *predicted, const int64_t *x,
+        size_t n, uint32_t *filtered);
+
 /* ---- Models made of networks --------------------------------------------- */
 
 /* VAEs and deep state space models: docs/maths.md, "VAEs and deep state space
@@ -1591,6 +1650,7 @@ union bbans_frozen {
     bbans_deep_ssm deep_ssm;
     bbans_tree tree;
     bbans_context_mixer context_mixer;
+    bbans_gaussian_hmm gaussian_hmm;
 };
 
 /* ---- Sequences under a state space model: IconoCLaSM --------------------- */

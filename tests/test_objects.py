@@ -44,6 +44,9 @@ LEVELS = bbans.HierarchicalHMM.random([2, 3], 2, seed=0)
 ROWS = np.array([[0, 1], [1, 1], [0, 0], [1, 0], [1, 1]])
 TREE = bbans.LatentTree.fit(ROWS, 2, epochs=1, progress=False)
 LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
+VECTORS = bbans.MultivariateGaussianHMM(
+    [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0, 0], [30, -30]], [np.eye(2)] * 2
+)
 VAE = random_vae(HEADS[0], [3, 2], seed=0)
 DEEP_SSM = random_deep_ssm(HEADS[0], 2, 3, seed=0)
 BITS = random_observations(HEADS[0], 40, seed=0)
@@ -258,6 +261,7 @@ EXAMPLES = [
     (ARHMM.freeze(), equal),
     (LEVELS.freeze(), equal),
     (LGSSM.freeze(), equal),
+    (VECTORS.freeze(), equal),
     (TREE.freeze(), equal),
     (VAE.freeze(BITS), equal),
     (random_tree(5, 3, [2, 4], seed=0), equal),
@@ -279,6 +283,11 @@ EXAMPLES = [
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (MIXER, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (TREE, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
+    (VECTORS, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
+    (
+        VECTORS.expect([[1, 2], [30, -30]]),
+        lambda a, b: a.first.tolist() == b.first.tolist(),
+    ),
     (LGSSM, lambda a, b: repr(a.parameters()) == repr(b.parameters())),
     (VAE, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),

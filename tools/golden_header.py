@@ -163,11 +163,13 @@ def latents() -> list[str]:
         "deep_ssm_v1.json",
         "hierarchy_v1.json",
         "tree_v1.json",
+        "gaussian_hmm_v1.json",
     ):
+        ctype = "int64_t" if file == "gaussian_hmm_v1.json" else "int32_t"
         for model in json.loads((VECTORS / file).read_text())["cases"]:
             for case in model["sequences"]:
                 name = f"golden_latent_case_{len(cases)}"
-                parts.append(array("int32_t", name + "_x", numbers_of(case["xs"])))
+                parts.append(array(ctype, name + "_x", numbers_of(case["xs"])))
                 parts += encoded(name, case)
                 cases.append(entry(name, case, len(models)))
             name = f"golden_latent_{len(models)}"

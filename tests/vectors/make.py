@@ -1499,6 +1499,9 @@ def container_files(draw, models):
     yield "text in both forms", None, [part(1).add(0, SENTENCE), part(2).add(
         0, [0x61, 0x1F600]
     )]  # fmt: skip
+    yield "text between bytes", None, [
+        part(0).add(0, b"ab"), part(1).add(0, SENTENCE), part(0).add(0, b"\xff"),
+    ]  # fmt: skip
     yield "arrays along their first axis", None, [
         part(147, [2, 3]).add(0, [1, 2, 3, 4, 5, -6]), part(147, [0, 3]),
         part(147, [1, 3]).add(0, [7, 8, 9]),
@@ -1557,7 +1560,8 @@ def broken_files():
     yield "a checksum", good[:-12] + bytes([good[-12] ^ 1]) + good[-11:], "corrupt"
     yield "followed by a byte", good + b"x", "corrupt"
     yield "followed by the start of a part", good + good[:9], "truncated"
-    yield "parts of two kinds", good + ref.write_part(1, b"\0", blocks), "corrupt"
+    array = ref.write_part(16, b"\0", blocks, [7])
+    yield "parts of two kinds", good + array, "corrupt"
     for name, broken in [
         ("a longer block", [(3, 0, b"abc"), (4, 0, b"defg")]),
         ("a shorter block", [(3, 0, b"abc"), (1, 0, b"d"), (1, 0, b"e")]),
