@@ -96,7 +96,7 @@ class RansEncoder:
         Parameters
         ----------
         symbols : list of int or array_like of int
-            Of 32 bits; those that their row does not hold take 8 to 39 bits more.
+            Of 32 bits; those that their row does not hold take 4 to 41 bits more.
         indexes : list of int or array_like of int
             The row of each.
         cdfs, cdfs_sizes, offsets
@@ -272,15 +272,15 @@ def _call(symbols: Any, indexes: Any, table: RaggedTable) -> _Call:
         least, most = int(rows.min()), int(rows.max())
         if least < 0 or most >= table.n_rows:
             Ragged(table, rows)  # names the first
-        info = np.iinfo(np.int32)
-        if values.dtype.itemsize > 4 or values.dtype == np.uint32:
-            outside = (values < info.min) | (values > info.max)
-            if outside.any():
-                at = int(np.flatnonzero(outside)[0])
-                raise SymbolError(
-                    f"symbol {values[at]} at position {at} is beyond 32 bits: "
-                    "bbans.distributions.Ragged codes those"
-                )
+        held = np.iinfo(np.int32)
+        least, most = int(values.min()), int(values.max())
+        if least < held.min or most > held.max:
+            outside = (values < held.min) | (values > held.max)
+            at = int(np.flatnonzero(outside)[0])
+            raise SymbolError(
+                f"symbol {values[at]} at position {at} is beyond 32 bits: "
+                "bbans.distributions.Ragged codes those"
+            )
     return call
 
 

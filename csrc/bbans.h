@@ -1911,7 +1911,7 @@ BBANS_API bbans_status bbans_distribution_init_symbols(
 /* `rows` distributions of integers, each over symbols of its own number: row i
  * has the edges 0 < ... < 2^prec of symbols[i] symbols, and its symbol k is the
  * value offset[i] + k.  With escapes the last symbol of each row says that the
- * value is none of those of the others: 8 to 71 bits follow, which say which one
+ * value is none of those of the others: 4 to 71 bits follow, which say which one
  * of 64 bits it is (docs/maths.md, "Ragged tables"). */
 typedef struct {
     int64_t offset;

@@ -36,7 +36,7 @@ class RaggedTable:
         The value of each row's first symbol; of one for all, or of 64 bits each.
     escape : bool
         Whether the last symbol of each row stands for all other values of 64 bits: it
-        is followed by 8 to 71 bits, few for values near those of the row. Otherwise
+        is followed by 4 to 71 bits, few for values near those of the row. Otherwise
         values outside their row are refused.
 
     Raises
