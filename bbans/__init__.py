@@ -63,6 +63,7 @@ _HOMES = {
 }
 _ROOMS = (
     "codecs",
+    "compressai",
     "distributions",
     "errors",
     "formats",

@@ -1,6 +1,7 @@
 """What `bbans` exports, for type checkers: at run time a name is loaded when used."""
 
 from bbans import codecs as codecs
+from bbans import compressai as compressai
 from bbans import distributions as distributions
 from bbans import errors as errors
 from bbans import formats as formats

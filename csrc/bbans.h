@@ -429,7 +429,7 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
  * not in the model's alphabet, or data that it is not for: models of bytes take
  * them and UTF-8, models of text its characters, or UTF-8 if they list none, and
- * arrays are for all but these; and UTF-8 must be valid. */
+ * bytes and arrays are for all but these; and UTF-8 must be valid. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model,
         const bbans_content *content, const void *data, size_t n, size_t block,
         int level, void *work, size_t work_bytes, uint8_t *bytes, size_t cap,
@@ -556,9 +556,18 @@ typedef struct {
 
 /* The next record.  After ERR_CORRUPT or ERR_VERSION (of tables, say) of a block
  * whose lengths are possible, *n_used is not 0, and *reader is past it: who wants
- * what else can be saved goes on from there.
+ * what else can be saved goes on from there.  block->bytes is NULL then if it is
+ * the block's checksum that does not match.
  * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, bbans_block *block,
+        size_t *n_used);
+
+/* The same by what blocks say before their data, which need not be at hand: of a
+ * block some 10 bytes suffice, *n_used may exceed n_bytes, block->bytes is NULL,
+ * and its checksum is not looked at.  For those who list what is in a file, and
+ * can seek. */
+BBANS_API bbans_status bbans_reader_skip(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,
         size_t *n_used);
 
@@ -1803,7 +1812,7 @@ struct bbans_call;
 struct bbans_distribution {
     bbans_status (*code)(const bbans_distribution *distribution,
                          const struct bbans_call *call);
-    const void *form;     /* a bbans_table or a bbans_family                 */
+    const void *form;     /* a bbans_table, bbans_ragged or bbans_family     */
     bbans_array array[3]; /* data NULL: none                                 */
     size_t width;         /* elements of a row                               */
     size_t words;         /* that a value may need room for                  */
@@ -1897,6 +1906,52 @@ BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
  * Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_symbols(
         bbans_distribution *distribution, const bbans_table *table,
+        bbans_array row);
+
+/* `rows` distributions of integers, each over symbols of its own number: row i
+ * has the edges 0 < ... < 2^prec of symbols[i] symbols, and its symbol k is the
+ * value offset[i] + k.  With escapes the last symbol of each row says that the
+ * value is none of those of the others: 8 to 71 bits follow, which say which one
+ * of 64 bits it is (docs/maths.md, "Ragged tables"). */
+typedef struct {
+    int64_t offset;
+    uint32_t edges, index; /* where they begin                 */
+    uint32_t symbols;
+    uint32_t last;         /* the first slot of the last one   */
+    uint32_t shift;        /* from slots to parts of the index */
+} bbans_ragged_row;
+
+typedef struct {
+    const uint32_t *cdf;         /* the edges of all rows, end to end        */
+    const bbans_ragged_row *row; /* [rows]                                   */
+    const uint16_t *index;       /* as that of a bbans_table, for each row   */
+    size_t rows;
+    unsigned prec;
+    int escape;                  /* whether the last symbols are escapes     */
+} bbans_ragged;
+
+/* Memory that a ragged table needs beside its edges; 0 if it cannot be made. */
+BBANS_API size_t bbans_ragged_bytes(const uint32_t *symbols, size_t rows,
+        unsigned prec);
+
+/* Check the rows and make the table, which is only read from then on.
+ *   escape   0, or 1: with escapes
+ *   cdf      the edges of all rows, end to end: symbols[i] + 1 of row i; they
+ *            must outlive the table
+ *   symbols  [rows] 1 to 2^prec, escapes included
+ *   offset   [rows] up to INT64_MAX - symbols[i], or NULL: 0 for all
+ *   memory   aligned to 8 bytes; must outlive the table
+ * Returns ERR_{NULL,PRECISION,SIZE,CAPACITY,TABLE}. */
+BBANS_API bbans_status bbans_ragged_init(bbans_ragged *ragged, unsigned prec,
+        int escape, const uint32_t *cdf, const uint32_t *symbols,
+        const int64_t *offset, size_t rows, void *memory, size_t memory_bytes);
+
+/* Values of a ragged table.  Without escapes ERR_SYMBOL says that a value is
+ * outside its row.
+ *   row  [n] the row for each value, or NULL: row 0 for all
+ * A word a value, 5 with escapes.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_ragged(
+        bbans_distribution *distribution, const bbans_ragged *ragged,
         bbans_array row);
 
 /* Values below total, all equally likely: log2(total) bits each.  Fast for
@@ -2055,6 +2110,12 @@ enum {
 BBANS_API bbans_status bbans_distribution_init_range(
         bbans_distribution *distribution, int64_t low, int64_t high);
 
+/* The same, each with a range of its own: 3 words a value.
+ *   low, high  [n] of I64, low <= high
+ * Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_ranges(
+        bbans_distribution *distribution, bbans_array low, bbans_array high);
+
 /* Mixtures of one family, 1 to BBANS_COMPONENTS_MAX components a value.
  *   weight           [n][components], as of bbans_distribution_init_weighted;
  *                    or NULL: all alike
@@ -2193,6 +2254,13 @@ BBANS_API bbans_status bbans_message_unseed(const bbans_message *msg,
 /* Codes intervals in their natural order into the shortest integer that
  * decodes; bits back can then run over it (docs/maths.md, "The range coder" and
  * "A sequence as one message"). */
+/* A place between two intervals, to go on decoding from: where an encoder or a
+ * decoder stands.  Any decoder of the same message may go there, in any order. */
+typedef struct {
+    size_t bytes;        /* that are behind it                         */
+    uint64_t low, range; /* its interval, in units of 2^-(63 + 8 bytes) */
+} bbans_range_position;
+
 #ifndef BBANS_DECODER_ONLY
 typedef struct {
     uint8_t *bytes; /* [cap] scratch */
@@ -2220,6 +2288,11 @@ BBANS_API bbans_status bbans_range_encode_interval(bbans_range_encoder *enc,
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
         const bbans_distribution *distribution, const void *value, int type,
         size_t n);
+
+/* Where the encoder stands.  Returns ERR_{NULL,STATE}; ERR_STATE after
+ * bbans_range_finish. */
+BBANS_API bbans_status bbans_range_tell(const bbans_range_encoder *enc,
+        bbans_range_position *position);
 
 /* Make *msg, of one lane, the integer of what was encoded.  Its former content
  * is lost.  Needs tail_cap >= (len + 11) / 4 words.  The encoder is spent.
@@ -2265,6 +2338,16 @@ BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
 BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
         const bbans_distribution *distribution, void *value, int type,
         size_t n);
+
+/* Where the decoder stands.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_range_tell_decoded(const bbans_range_decoder *dec,
+        bbans_range_position *position);
+
+/* Go on from there; a mark is forgotten.  ERR_STATE for numbers that are no
+ * position, ERR_CORRUPT for those of another message, where that can be told;
+ * then *dec is as it was before.  Returns ERR_{NULL,STATE,CORRUPT}. */
+BBANS_API bbans_status bbans_range_seek(bbans_range_decoder *dec,
+        const bbans_range_position *position);
 
 /* After the last symbol: BBANS_OK if an encoder of these symbols writes this
  * integer, else ERR_CORRUPT (or ERR_NULL). */

@@ -1170,7 +1170,7 @@ def read_container(data):
         starts.append(len(data) - len(rest))
         part, rest = read_part(rest)
         parts.append(part)
-    kinds = {("text",) if part[0] in (1, 2) else kind_of(part) for part in parts}
+    kinds = {("bytes",) if part[0] < 16 else kind_of(part) for part in parts}
     tails = {tuple(shape[1:]) for *_, shape in parts if shape is not None}
     axes = {len(shape) for *_, shape in parts if shape is not None}
     if max(map(len, (kinds, tails, axes))) > 1 or (axes == {0} and len(parts) > 1):
@@ -3259,6 +3259,37 @@ def uniform(u, last):
     part, most = u >> shift, last >> shift
     rest = last % (1 << shift) if part == most else (1 << shift) - 1
     return [(part, 1, most + 1), *uniform(u % (1 << shift), rest)]
+
+
+def length_share(n):
+    """Of the bits of m + 1 behind an escape: slots of 2^-8."""
+    shares = [40, 24] + [8] * 17 + [2] * 11 + [1] * 34
+    return sum(shares[: n - 1]), shares[n - 1]
+
+
+def ragged(edges, offset, escape, v):
+    """A value under a row of a ragged table; None where it has none."""
+    inside = len(edges) - 1 - escape
+    k = v - offset if offset <= v < offset + inside else inside
+    if k == len(edges) - 1:
+        return None
+    out = [(edges[k], edges[k + 1] - edges[k], edges[-1])]
+    if k == inside:
+        below = v < offset
+        m = offset - 1 - v if below else v - offset - inside
+        counts = [2**63 - offset - inside, offset + 2**63]  # of values above, below
+        tops = [count.bit_length() for count in counts]
+        n = (m + 1).bit_length()
+        start, freq = length_share(n)
+        if n == max(tops):
+            freq = 256 - start
+        if n <= min(tops):
+            out.append((2 * start + below * freq, freq, 512))
+        else:
+            out.append((2 * start, 2 * freq, 512))
+        most = min(2 ** (n - 1) - 1, counts[below] - 2 ** (n - 1))
+        out += uniform(m + 1 - 2 ** (n - 1), most)
+    return out
 
 
 class Law:

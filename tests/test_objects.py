@@ -22,6 +22,7 @@ from test_coders import CASES
 import bbans
 from bbans import (
     codecs,
+    compressai,
     distributions,
     formats,
     frozen,
@@ -159,6 +160,26 @@ class Guess:
         return "Guess()"
 
 
+RAGGED = distributions.RaggedTable([[0, 3, 16], [0, 16]], 4, offsets=[0, -2])
+ONE = [[0, 9, 65536]], [3], [5]
+
+
+def repeats(a, b):
+    return repr(a) == repr(b)
+
+
+def buffered():
+    encoder = compressai.BufferedRansEncoder()
+    encoder.encode_with_indexes([5, 9], [0, 0], *ONE)
+    return encoder
+
+
+def decoder():
+    made = compressai.RansDecoder()
+    made.set_stream(buffered().flush())
+    return made
+
+
 X, MAP = networks.Input(4), networks.Input((2, 2, 4))
 KERNEL = [[[[1, 2, 3, 4]]]]
 LAYERS = [
@@ -202,6 +223,11 @@ EXAMPLES = [
     ),
     (FAMILY, equal),
     (TABLE, shares("cdf", "prec")),
+    (RAGGED, shares("prec", "offsets", "n_symbols", "escape")),
+    (compressai.Tables([[0, 65536]], [2], [0]), repeats),
+    (compressai.RansEncoder(), repeats),
+    (buffered(), repeats),
+    (decoder(), repeats),
     (started(), lambda a, b: a == b),
     (codecs.Serial([GAUSSIAN, distributions.Uniform(2)]), codes(([1, 2], 1))),
     (codecs.Repeat(distributions.Uniform(9), 2), codes((1, 2))),
@@ -357,6 +383,16 @@ def test_a_copy_is_the_same(example, same, way):
 def test_what_is_half_done_refuses(example, same, way):
     with pytest.raises(TypeError, match=same):
         COPIES[way](example)
+
+
+def test_a_copied_stream_goes_on_by_itself():
+    encoder = buffered()
+    copy.copy(encoder).encode_with_indexes([6], [0], *ONE)
+    assert encoder.flush() == buffered().flush()
+    one = decoder()
+    two = copy.copy(one)
+    assert one.decode_stream([0], *ONE) == two.decode_stream([0], *ONE) == [5]
+    assert one.decode_stream([0], *ONE) == two.decode_stream([0], *ONE) == [9]
 
 
 def test_a_copied_message_goes_on_by_itself():

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from bbans._files import read_all
 from bbans._kinds import START_BYTES, check_raw
+from bbans.cli.arrays import TYPES, dtype_of
 from bbans.cli.options import (
-    TYPES,
-    add_command,
+    Parser,
     add_force,
     add_quiet,
     check_ranges,
+    command_parser,
     context_order,
-    dtype_of,
     size,
     state_counts,
 )
@@ -30,7 +30,7 @@ from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet
 from bbans.frozen.lgssm import NOISES
 
-__all__ = ["add", "run"]
+__all__ = ["parser", "run"]
 
 GOING_ON: dict[str, Any] = {
     "checkpoint": None,
@@ -73,13 +73,10 @@ RANGES: dict[str, tuple[str, int, int | None]] = {
 }
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "train",
-        run,
-        "train a model on files",
         "Train an HMM of bytes, or with --text of UTF-8, on files by EM and write it "
         "as a frozen model. Each file is one sequence, or with --lines each line. With "
         "--order, the model is autoregressive; with --levels, hierarchical. With "
@@ -101,7 +98,7 @@ def add(commands: Any) -> None:
         required=True,
         help="the frozen model (.bbm); - is stdout",
     )
-    add_force(parser, "model")
+    add_force(parser, "replace an existing model")
     parser.add_argument(
         "--states",
         metavar="K",
@@ -235,6 +232,7 @@ def add(commands: Any) -> None:
         help="go on from --checkpoint, if there is one, to the model that training "
         "without a stop would give",
     )
+    return parser
 
 
 def run(options: argparse.Namespace) -> None:

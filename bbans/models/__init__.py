@@ -5,6 +5,14 @@ from bbans.models._training import Iteration
 from bbans.models.arhmm import ARHMM
 from bbans.models.base import FloatModel
 from bbans.models.context_mixer import ContextMixer
+from bbans.models.convert import (
+    from_dynamax,
+    from_hmmlearn,
+    from_pomegranate,
+    to_dynamax,
+    to_hmmlearn,
+    to_pomegranate,
+)
 from bbans.models.deep_ssm import DeepSSM
 from bbans.models.em import Statistics
 from bbans.models.factorial_hmm import FactorialHMM
@@ -41,5 +49,11 @@ __all__ = [
     "Statistics",
     "Topology",
     "VectorStatistics",
+    "from_dynamax",
+    "from_hmmlearn",
+    "from_pomegranate",
     "information_content",
+    "to_dynamax",
+    "to_hmmlearn",
+    "to_pomegranate",
 ]

@@ -74,7 +74,7 @@ int bbans_model_takes(const bbans_model *model, int element)
     const int is_utf8 = text && model->values == NULL;
 
     switch (element) {
-    case BBANS_ELEMENT_BYTES: return model->kind == BBANS_KIND_BYTES;
+    case BBANS_ELEMENT_BYTES: return !text;
     case BBANS_ELEMENT_UTF8: return model->kind == BBANS_KIND_BYTES || is_utf8;
     case BBANS_ELEMENT_CHARACTERS: return text && !is_utf8;
     default:

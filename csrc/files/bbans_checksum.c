@@ -27,9 +27,21 @@ static uint32_t rotated(uint32_t x, int n)
     return x >> n | x << (32 - n);
 }
 
+/* A round; in the next one h stands for a, a for b, and so on. */
+#define ROUND(a, b, c, d, e, f, g, h, t)                                       \
+    do {                                                                       \
+        h += (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) +               \
+             ((e & f) ^ (~e & g)) + sha256_k[t] + w[t];                        \
+        d += h;                                                                \
+        h += (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) +               \
+             ((a & b) ^ (a & c) ^ (b & c));                                    \
+    } while (0)
+
 static void sha256_block(uint32_t hash[8], const uint8_t *bytes)
 {
-    uint32_t w[64], v[8]; /* v is a, b, .. h */
+    uint32_t a = hash[0], b = hash[1], c = hash[2], d = hash[3];
+    uint32_t e = hash[4], f = hash[5], g = hash[6], h = hash[7];
+    uint32_t w[64];
     int t;
 
     for (t = 0; t < 16; t++, bytes += 4)
@@ -41,22 +53,27 @@ static void sha256_block(uint32_t hash[8], const uint8_t *bytes)
         w[t] = w[t - 16] + (rotated(x, 7) ^ rotated(x, 18) ^ x >> 3) +
                w[t - 7] + (rotated(y, 17) ^ rotated(y, 19) ^ y >> 10);
     }
-    memcpy(v, hash, sizeof v);
-    for (t = 0; t < 64; t++) {
-        const uint32_t a = v[0], e = v[4];
-        const uint32_t t1 = v[7] +
-                            (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) +
-                            ((e & v[5]) ^ (~e & v[6])) + sha256_k[t] + w[t];
-        const uint32_t t2 = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) +
-                            ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + t2;
+    for (t = 0; t < 64; t += 8) {
+        ROUND(a, b, c, d, e, f, g, h, t);
+        ROUND(h, a, b, c, d, e, f, g, t + 1);
+        ROUND(g, h, a, b, c, d, e, f, t + 2);
+        ROUND(f, g, h, a, b, c, d, e, t + 3);
+        ROUND(e, f, g, h, a, b, c, d, t + 4);
+        ROUND(d, e, f, g, h, a, b, c, t + 5);
+        ROUND(c, d, e, f, g, h, a, b, t + 6);
+        ROUND(b, c, d, e, f, g, h, a, t + 7);
     }
-    for (t = 0; t < 8; t++)
-        hash[t] += v[t];
+    hash[0] += a;
+    hash[1] += b;
+    hash[2] += c;
+    hash[3] += d;
+    hash[4] += e;
+    hash[5] += f;
+    hash[6] += g;
+    hash[7] += h;
 }
+
+#undef ROUND
 
 void bbans_sha256(const uint8_t *bytes, size_t n, uint8_t digest[32])
 {

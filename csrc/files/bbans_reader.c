@@ -77,12 +77,12 @@ static int holds_integers(int element) /* of arrays */
     return element >= BBANS_ELEMENT_UINT8 && !bbans_element_is_float(element);
 }
 
-static int is_text(int code)
+static int is_plain(int code) /* bytes, or text of either form */
 {
-    return code == BBANS_ELEMENT_UTF8 || code == BBANS_ELEMENT_CHARACTERS;
+    return code < BBANS_ELEMENT_UINT8;
 }
 
-/* Are bytes after bytes, text after text, or an array after one of its type? */
+/* Are bytes or text after such, or an array after one of its type? */
 static int can_follow(const element_type *type, const bbans_reader *reader)
 {
     const int before =
@@ -91,7 +91,7 @@ static int can_follow(const element_type *type, const bbans_reader *reader)
     return (type->code == before && type->unit == reader->unit &&
             type->multiplier == reader->multiplier &&
             type->axis == reader->axis) ||
-           (is_text(type->code) && is_text(before));
+           (is_plain(type->code) && is_plain(before));
 }
 
 static bbans_status read_type(element_type *type, const uint8_t *bytes)
@@ -377,15 +377,36 @@ static void count_block(bbans_reader *reader, size_t n, size_t n_bytes)
         reader->longest = n;
 }
 
-bbans_status bbans_reader_next(bbans_reader *reader, const uint8_t *bytes,
-                               size_t n_bytes, bbans_block *block,
-                               size_t *n_used)
+/* What a block says before its data, which begin at bytes[*at]; *n_used is what
+ * all of it takes, or 0.  No elements: it is another record. */
+static bbans_status read_head(const bbans_reader *reader, const uint8_t *bytes,
+                              size_t n_bytes, bbans_block *block, size_t *at,
+                              size_t *n_used)
 {
-    bbans_cursor c;
+    const size_t width = bbans_element_bytes(reader->element);
+    bbans_cursor c = bbans_cursor_of(bytes, bytes + n_bytes);
     uint64_t n, length;
+
+    take_lengths(&c, &n, &block->method, &length);
+    if (c.status != BBANS_OK)
+        return c.status;
+    /* A block that would be longer is stored. */
+    if (n > BBANS_BLOCK_MAX / width || length > n * width)
+        return BBANS_ERR_CORRUPT;
+    *at = (size_t)(c.at - bytes);
+    block->elements = (size_t)n;
+    block->n_bytes = (size_t)length;
+    *n_used = n == 0 ? 0 : *at + block->n_bytes + CHECKSUM_BYTES;
+    return BBANS_OK;
+}
+
+/* has_data: those of a block are there, and checked. */
+static bbans_status read_record(bbans_reader *reader, const uint8_t *bytes,
+                                size_t n_bytes, int has_data,
+                                bbans_block *block, size_t *n_used)
+{
     bbans_status status;
-    size_t width, at;
-    int method;
+    size_t at = 0;
 
     if (reader == NULL || block == NULL || n_used == NULL ||
         (bytes == NULL && n_bytes > 0))
@@ -400,42 +421,52 @@ bbans_status bbans_reader_next(bbans_reader *reader, const uint8_t *bytes,
         *n_used = 1;
         return BBANS_ERR_TRUNCATED;
     }
-    c = bbans_cursor_of(bytes, bytes + n_bytes);
-    take_lengths(&c, &n, &method, &length);
-    if (c.status == BBANS_OK && n == 0)
-        return read_end(reader, bytes, n_bytes, n_used);
-    width = bbans_element_bytes(reader->element);
-    if (c.status == BBANS_ERR_TRUNCATED)
+    status = read_head(reader, bytes, n_bytes, block, &at, n_used);
+    if (status == BBANS_ERR_TRUNCATED)
         *n_used = n_bytes + 1;
-    if (c.status != BBANS_OK)
-        return c.status;
-    /* A block that would be longer is stored. */
-    if (n > BBANS_BLOCK_MAX / width || length > n * width)
-        return BBANS_ERR_CORRUPT;
-    at = (size_t)(c.at - bytes);
-    if (n_bytes - at < length + CHECKSUM_BYTES) {
-        *n_used = at + (size_t)length + CHECKSUM_BYTES;
-        return BBANS_ERR_TRUNCATED;
+    if (status == BBANS_OK && block->elements == 0)
+        return read_end(reader, bytes, n_bytes, n_used);
+    if (status == BBANS_OK && has_data && n_bytes < *n_used)
+        status = BBANS_ERR_TRUNCATED;
+    if (status != BBANS_OK) {
+        memset(block, 0, sizeof *block);
+        return status;
     }
-    at += (size_t)length;
-    status = BBANS_ERR_CORRUPT;
-    if (bbans_record_crc(reader->blocks, bytes, at) ==
-        bbans_load(bytes + at, CHECKSUM_BYTES))
-        status = check_block(reader, method, n, length);
+    status =
+        check_block(reader, block->method, block->elements, block->n_bytes);
+    if (has_data) {
+        const size_t end = at + block->n_bytes;
+
+        if (bbans_record_crc(reader->blocks, bytes, end) ==
+            bbans_load(bytes + end, CHECKSUM_BYTES))
+            block->bytes = bytes + at;
+        else
+            status = BBANS_ERR_CORRUPT;
+        if (status == BBANS_OK)
+            status = check_need(
+                reader, block->method, block->bytes, block->n_bytes,
+                block->elements * bbans_element_bytes(reader->element));
+    }
     if (status == BBANS_OK)
-        status =
-            check_need(reader, method, c.at, (size_t)length, (size_t)n * width);
-    if (status == BBANS_OK)
-        reader->methods |= 1u << method;
+        reader->methods |= 1u << block->method;
     else
         reader->damaged = 1;
-    block->elements = (size_t)n;
-    block->method = method;
-    block->bytes = c.at;
-    block->n_bytes = (size_t)length;
-    *n_used = at + CHECKSUM_BYTES;
     count_block(reader, block->elements, *n_used);
     return status;
+}
+
+bbans_status bbans_reader_next(bbans_reader *reader, const uint8_t *bytes,
+                               size_t n_bytes, bbans_block *block,
+                               size_t *n_used)
+{
+    return read_record(reader, bytes, n_bytes, 1, block, n_used);
+}
+
+bbans_status bbans_reader_skip(bbans_reader *reader, const uint8_t *bytes,
+                               size_t n_bytes, bbans_block *block,
+                               size_t *n_used)
+{
+    return read_record(reader, bytes, n_bytes, 0, block, n_used);
 }
 
 /* ---- Elements ------------------------------------------------------------ */

@@ -100,6 +100,19 @@ typedef struct {
 } golden_block;
 
 typedef struct {
+    const uint32_t *cdf, *symbols;
+    const int64_t *offset;
+    size_t rows;
+    unsigned prec;
+    int escape;
+    size_t lanes;
+    const uint8_t *row;
+    const int64_t *value;
+    size_t n;
+    golden_bytes message;
+} golden_ragged_case;
+
+typedef struct {
     golden_bytes file;
     const int32_t *input, *output; /* all items of one, then of the next */
     size_t items;
@@ -670,6 +683,33 @@ static int block_run(const golden_block *c)
     }
     return 0;
 }
+
+static int ragged_case_run(const golden_ragged_case *c)
+{
+    static uint64_t memory[400], head[64];
+    static uint32_t tail[800];
+    static int64_t value[150];
+    bbans_ragged ragged;
+    bbans_distribution d;
+    bbans_message msg;
+    size_t n;
+
+    EXPECT(bbans_ragged_init(&ragged, c->prec, c->escape, c->cdf, c->symbols,
+                             c->offset, c->rows, memory,
+                             sizeof memory) == BBANS_OK);
+    EXPECT(bbans_distribution_init_ragged(
+               &d, &ragged, bbans_array_of(c->row, BBANS_U8)) == BBANS_OK);
+    EXPECT(bbans_message_init(&msg, head, c->lanes, tail, COUNT(tail)) ==
+           BBANS_OK);
+    EXPECT(bbans_message_push(&msg, &d, c->value, BBANS_I64, c->n) == BBANS_OK);
+    EXPECT(bbans_message_write(&msg, out, sizeof out, &n) == BBANS_OK);
+    EXPECT(n == c->message.n && equal(out, c->message.data, n));
+    EXPECT(bbans_message_read(&msg, c->message.data, c->message.n) == BBANS_OK);
+    EXPECT(bbans_message_pop(&msg, &d, value, BBANS_I64, c->n) == BBANS_OK);
+    for (n = 0; n < c->n; n++)
+        EXPECT(value[n] == c->value[n]);
+    return 0;
+}
 #endif
 
 #ifdef GOLDEN_TINY
@@ -692,7 +732,7 @@ size_t golden_count(void)
            COUNT(golden_model_files) + COUNT(golden_networks) +
            COUNT(golden_latent_cases) + COUNT(golden_finite_cases) +
            COUNT(golden_linear_cases) + COUNT(golden_record_cases) +
-           COUNT(golden_blocks);
+           COUNT(golden_blocks) + COUNT(golden_ragged_cases);
 }
 
 int golden_run(size_t i)
@@ -732,6 +772,9 @@ int golden_run(size_t i)
     i -= COUNT(golden_linear_cases);
     if (i < COUNT(golden_record_cases))
         return record_case_run(&golden_record_cases[i]);
-    return block_run(&golden_blocks[i - COUNT(golden_record_cases)]);
+    i -= COUNT(golden_record_cases);
+    if (i < COUNT(golden_blocks))
+        return block_run(&golden_blocks[i]);
+    return ragged_case_run(&golden_ragged_cases[i - COUNT(golden_blocks)]);
 }
 #endif
