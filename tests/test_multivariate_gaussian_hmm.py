@@ -8,7 +8,7 @@ import pytest
 from shared import random_vectors
 
 import bbans
-from bbans import ModelError, MultivariateGaussianHMM, SymbolError
+from bbans import ModelError, MultivariateGaussianHMM, SymbolError, distributed
 from bbans.models import VectorStatistics
 from bbans.models._vectors import log_cells
 
@@ -135,6 +135,19 @@ def test_statistics_add_up(model, x):
         whole + random_vectors(2, 4, seed=1).expect(x)
     with pytest.raises(ModelError, match="are not of a model with"):
         random_vectors(2, 4, seed=1).maximise(whole)
+
+
+def test_parts_are_counted_anywhere(x):
+    parts = [x[:1500], x[1500:1600], x[1600:]]
+    start = MultivariateGaussianHMM.fit(parts, 3, n_iter=0)
+    alone = MultivariateGaussianHMM.fit(parts, 3, init=start, n_iter=4)
+    shards = [[part] for part in parts]
+    model = distributed.fit(
+        shards, None, 3, model=MultivariateGaussianHMM, init=start, n_iter=4
+    )
+    assert np.allclose(model.means, alone.means, rtol=1e-9)
+    assert np.allclose(model.covariances, alone.covariances, rtol=1e-9)
+    assert np.allclose(model.transition, alone.transition, rtol=1e-9)
 
 
 def test_sequences_of_any_layout(model, x):

@@ -405,9 +405,9 @@ class MultivariateGaussianHMM(StateModel):
             covariance_type=self._type,
         )
 
-    def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
-        """Sum of ``pseudo_count * log2(parameter)``."""
-        counts = (*pseudo_counts[:2], 0.0)
+    def _log2_prior(self, pseudo_count: PseudoCounts) -> float:
+        """Sum of ``pseudo_count * log2(parameter)``, of the chain alone."""
+        counts = (*as_pseudo_counts(pseudo_count)[:2], 0.0)
         return log2_prior((*self._chain, np.ones((1, 1))), counts)
 
     @classmethod
@@ -540,7 +540,7 @@ class MultivariateGaussianHMM(StateModel):
             model,
             expect=expect,
             update=lambda model, _: update(model, found),
-            log2_prior=lambda model: model._log2_prior(counts),
+            log2_prior=lambda model: model._log2_prior(pseudo_count),
             refuse=lambda fault: SymbolError(str(fault)),  # densities exclude nothing
             n_iter=n_iter,
             tol=tol,

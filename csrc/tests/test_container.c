@@ -1589,8 +1589,8 @@ static void read_vector(const golden_file *file, const bbans_model *model)
                         &n_back);
     if (file->codecs)
         CHECK(status == BBANS_ERR_WRONG_MODEL && reader.name[0] != 0);
-    else if (status == BBANS_ERR_TYPE) /* text in both forms */
-        CHECK(reader.parts > 1 && reader.element == BBANS_ELEMENT_CHARACTERS);
+    else if (status == BBANS_ERR_TYPE) /* code points among other parts */
+        CHECK(reader.parts > 1 && reader.element <= BBANS_ELEMENT_CHARACTERS);
     else {
         CHECK(status == BBANS_OK);
         data = native_of(file, &n);
