@@ -522,6 +522,18 @@ def test_a_full_disk_and_a_closed_output(fails, tool):
     assert "Bad file" in fails(preexec_fn=lambda: os.close(0))
 
 
+def test_a_limit_of_a_file_is_an_error(ok, tool):
+    """It does not end the program, which others would find unfinished."""
+    write("big", os.urandom(1 << 20))
+    write("small")
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 100; exec "$0" "$@"', tool, "-1", "big", "small"],
+        stderr=subprocess.PIPE,
+    )
+    assert (done.returncode, done.stderr) == (1, b"bbans: big.bbz: File too large\n")
+    assert names() == ["big", "small", "small.bbz"]
+
+
 def test_nothing_unfinished_is_left(tool):
     """By an error, and by signals, after which others see that it was one."""
     write("cut.bbz", PACKED + OTHER_PACKED[:-3])

@@ -142,6 +142,7 @@ void streams_begin(void)
     }
     action.sa_handler = SIG_IGN; /* writing fails instead */
     (void)sigaction(SIGPIPE, &action, NULL);
+    (void)sigaction(SIGXFSZ, &action, NULL);
 }
 
 /* ---- Memory -------------------------------------------------------------- */
