@@ -244,7 +244,7 @@ a | -k a | -v a | -9v a | -1 -9 a | -91 a | a b | a -9 b -q | -- -a | ./-a | - |
 --decompres p.bbz | -V | --version | -o | -m | --output | link | -f link | --rm link
 -d link.bbz | -dc link.bbz | signal.bbz | -d signal.bbz | -dc codec.bbz | name\n
 -v name\x1b[1m | -c /dev/null | /dev/null | -o /dev/null a | -d axis.bbz
--dco x p.bbz
+-dco x p.bbz | --rm -fo a a | - - | -t p.bbz - -
 """
 WORDS = [
     line.split()
