@@ -690,6 +690,7 @@ def test_odd_names(ok, fails):
     ok("-t", "./--rm.bbz")
     assert fails("two\nlines.") == ["two\\nlines.: No such file or directory"]
     assert fails("\x1b[31m") == ["\\x1b[31m: No such file or directory"]
+    assert fails(os.fsdecode(b"\xff.")) == ["\\xff.: No such file or directory"]
     assert fails("") == ["'': No such file or directory"]
 
 
