@@ -244,7 +244,7 @@ a | -k a | -v a | -9v a | -1 -9 a | -91 a | a b | a -9 b -q | -- -a | ./-a | - |
 --decompres p.bbz | -V | --version | -o | -m | --output | link | -f link | --rm link
 -d link.bbz | -dc link.bbz | signal.bbz | -d signal.bbz | -dc codec.bbz | name\n
 -v name\x1b[1m | -c /dev/null | /dev/null | -o /dev/null a | -d axis.bbz
--dco x p.bbz
+-dco x p.bbz | --rm -fo a a | - - | -t p.bbz - -
 """
 WORDS = [
     line.split()
@@ -520,6 +520,18 @@ def test_a_full_disk_and_a_closed_output(fails, tool):
         assert done.stdout == b""
     assert fails("-1o", "/dev/full", big) == "/dev/full: No space left on device"
     assert "Bad file" in fails(preexec_fn=lambda: os.close(0))
+
+
+def test_a_limit_of_a_file_is_an_error(ok, tool):
+    """It does not end the program, which others would find unfinished."""
+    write("big", os.urandom(1 << 20))
+    write("small")
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 100; exec "$0" "$@"', tool, "-1", "big", "small"],
+        stderr=subprocess.PIPE,
+    )
+    assert (done.returncode, done.stderr) == (1, b"bbans: big.bbz: File too large\n")
+    assert names() == ["big", "small", "small.bbz"]
 
 
 def test_nothing_unfinished_is_left(tool):

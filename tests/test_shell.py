@@ -236,6 +236,14 @@ def test_output_takes_one_file(fails):
     assert names() == ["a", "b"]
 
 
+def test_an_output_without_a_name(fails):
+    write("a")
+    write("a.bbz", PACKED)
+    for words in (["a"], ["-d", "a.bbz"], ["-d", "--rm", "a.bbz"]):
+        assert fails("-o", "", *words) == ["'': No such file or directory"]
+    assert names() == ["a", "a.bbz"]
+
+
 @pytest.mark.parametrize("option", ["-c", "--stdout"])
 def test_stdout(option, ok):
     write("a")
@@ -682,6 +690,7 @@ def test_odd_names(ok, fails):
     ok("-t", "./--rm.bbz")
     assert fails("two\nlines.") == ["two\\nlines.: No such file or directory"]
     assert fails("\x1b[31m") == ["\\x1b[31m: No such file or directory"]
+    assert fails(os.fsdecode(b"\xff.")) == ["\\xff.: No such file or directory"]
     assert fails("") == ["'': No such file or directory"]
 
 

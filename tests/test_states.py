@@ -186,6 +186,7 @@ def test_sequences_end_to_end_are_each_by_itself():
         ([2, 2], "add up to 4, and x has 5"),
         ([], "add up to 0"),
         ([6, -1], "0 or more"),
+        ([2**62, 2**62, 2**62, 2**62, 5], "add up to 18446744073709551621"),
         ([[5]], "one a sequence"),
         ([5.0], "float64"),
         (["5"], "lengths must be integers"),

@@ -183,6 +183,8 @@ def run(options: argparse.Namespace) -> bool:
 def _check(options: argparse.Namespace) -> None:
     """Refuse options that conflict, and a terminal to read from."""
     if options.output is not None:
+        if not options.output:  # as of a variable that is not set
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "")
         if len(options.files) > 1:
             options.wrong_usage("-o takes one FILE; -c writes all to stdout")
         for name in ("stdout", "test", "list"):

@@ -254,7 +254,13 @@ def text_of(error: BaseException) -> str:
 
 def shown(text: str) -> str:
     """On one line, and without what a terminal would obey: names may hold anything."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return "".join(
+        c if c.isprintable()
+        # A byte of a name that is no UTF-8
+        else f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff"
+        else repr(c)[1:-1]
+        for c in text
+    )  # fmt: skip
 
 
 def say(text: str) -> None:

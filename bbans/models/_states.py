@@ -503,9 +503,10 @@ def _as_lengths(lengths: ArrayLike, T: int) -> NDArray[np.int64]:
     if array.ndim != 1 or (array < 0).any():
         raise ModelError("lengths must be integers of 0 or more, one a sequence")
     sizes: NDArray[np.int64] = array.astype(np.int64)
-    if int(sizes.sum()) != T:
+    total = sum(sizes.tolist())  # of Python's integers, which do not overflow
+    if total != T:
         raise ModelError(
-            f"lengths add up to {int(sizes.sum())}, and x has {T} steps: give the "
-            "length of every sequence"
+            f"lengths add up to {total}, and x has {T} steps: give the length of "
+            "every sequence"
         )
     return sizes

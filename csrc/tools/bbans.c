@@ -55,14 +55,16 @@ static char *output_of(const char *name)
     return output;
 }
 
-/* Remove an input that is in the output now. */
-static int remove_input(const char *name, const source *in)
+/* Remove an input that is in the output now, unless it is the output. */
+static int remove_input(const char *name, const source *in, const char *output)
 {
     const struct stat *const before = &in->status;
-    struct stat after;
+    struct stat after, written;
 
     if (stat(name, &after) != 0)
         return say_errno(name);
+    if (stat(output, &written) == 0 && is_same(&after, &written))
+        return DONE;
     if (!is_same(before, &after) || before->st_size != after.st_size ||
         before->st_mtim.tv_sec != after.st_mtim.tv_sec ||
         before->st_mtim.tv_nsec != after.st_mtim.tv_nsec) {
@@ -118,7 +120,7 @@ static int turn(const char *name, const char *output)
     if (status == DONE && o->verbose)
         say_sizes(&in, &out);
     if (status == DONE && o->removes && is_whole_file && !is_stdin(name))
-        status = remove_input(name, &in);
+        status = remove_input(name, &in, output);
     source_close(&in);
     return status;
 }

@@ -142,6 +142,7 @@ void streams_begin(void)
     }
     action.sa_handler = SIG_IGN; /* writing fails instead */
     (void)sigaction(SIGPIPE, &action, NULL);
+    (void)sigaction(SIGXFSZ, &action, NULL);
 }
 
 /* ---- Memory -------------------------------------------------------------- */
@@ -232,11 +233,17 @@ static void wait_for(int fd, short event)
 
 int source_open(source *s, const char *name)
 {
+    static int stdin_is_taken;
     const memory held = s->held;
 
     memset(s, 0, sizeof *s);
     s->held = held;
     s->name = is_stdin(name) ? STDIN_NAME : name;
+    if (is_stdin(name) && stdin_is_taken++) {
+        s->fd = -1;
+        say(NULL, STDIN_NAME " can be read once: it is given twice");
+        return FAILED;
+    }
     s->fd = is_stdin(name) ? 0 : open(name, O_RDONLY);
     if (s->fd < 0 || fstat(s->fd, &s->status) != 0)
         return say_errno(s->name);
