@@ -30,6 +30,7 @@ setup(
         [
             extension("_cyutility", "-O2", suffix="c"),
             extension("_sink", "-O2"),
+            extension("_lists", "-O2"),
             extension("distributions._cdf", "-O2"),
             extension(
                 "message._message",
@@ -49,6 +50,7 @@ setup(
                 include_dirs=["csrc"],
                 depends=["csrc/bbans.h"],
             ),
+            extension("models._classes", "-O2"),
             extension(
                 "models._forward",
                 "-O3",  # its kernels have loops for the compiler to vectorise

@@ -40,6 +40,7 @@ _HOMES = {
     "bbans.frozen.alphabet": ("Alphabet",),
     "bbans.frozen.context_mixer": ("FrozenContextMixer",),
     "bbans.frozen.deep_ssm": ("FrozenDeepSSM",),
+    "bbans.frozen.gaussian_hmm": ("FrozenGaussianHMM",),
     "bbans.frozen.model_file": ("default_model", "load_model", "text_model"),
     "bbans.frozen.network": ("FrozenNetwork",),
     "bbans.frozen.tree": ("FrozenTree",),
@@ -54,6 +55,7 @@ _HOMES = {
     "bbans.models.hmm": ("HMM",),
     "bbans.models.latent_tree": ("LatentTree",),
     "bbans.models.lgssm": ("LGSSM",),
+    "bbans.models.multivariate_gaussian_hmm": ("MultivariateGaussianHMM",),
     "bbans.models.poisson_hmm": ("PoissonHMM",),
     "bbans.models.vae": ("VAE",),
     "bbans.records.codec": ("RecordCodec",),
@@ -61,6 +63,7 @@ _HOMES = {
 }
 _ROOMS = (
     "codecs",
+    "compressai",
     "distributions",
     "errors",
     "formats",

@@ -1,6 +1,7 @@
 """What `bbans` exports, for type checkers: at run time a name is loaded when used."""
 
 from bbans import codecs as codecs
+from bbans import compressai as compressai
 from bbans import distributions as distributions
 from bbans import errors as errors
 from bbans import formats as formats
@@ -32,6 +33,7 @@ from bbans.errors import WrongModelError as WrongModelError
 from bbans.frozen.alphabet import Alphabet as Alphabet
 from bbans.frozen.context_mixer import FrozenContextMixer as FrozenContextMixer
 from bbans.frozen.deep_ssm import FrozenDeepSSM as FrozenDeepSSM
+from bbans.frozen.gaussian_hmm import FrozenGaussianHMM as FrozenGaussianHMM
 from bbans.frozen.model_file import default_model as default_model
 from bbans.frozen.model_file import load_model as load_model
 from bbans.frozen.model_file import text_model as text_model
@@ -48,6 +50,9 @@ from bbans.models.hierarchical_hmm import HierarchicalHMM as HierarchicalHMM
 from bbans.models.hmm import HMM as HMM
 from bbans.models.latent_tree import LatentTree as LatentTree
 from bbans.models.lgssm import LGSSM as LGSSM
+from bbans.models.multivariate_gaussian_hmm import (
+    MultivariateGaussianHMM as MultivariateGaussianHMM,
+)
 from bbans.models.poisson_hmm import PoissonHMM as PoissonHMM
 from bbans.models.vae import VAE as VAE
 from bbans.records.codec import RecordCodec as RecordCodec

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import secrets
 import select
 import stat
 import sys
@@ -259,7 +258,7 @@ def replacing(
     created = 0o666 & mode if like is None else 0o600
     target = os.path.realpath(name)
     directory = os.path.dirname(target)
-    temporary = os.path.join(directory, f".bbans-{secrets.token_hex(8)}")
+    temporary = os.path.join(directory, f".bbans-{os.urandom(8).hex()}")
     with _naming(name, temporary), _unfinished(temporary):
         with open(
             temporary, "xb", opener=lambda path, flags: os.open(path, flags, created)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,8 @@ except ModuleNotFoundError as error:
     if error.name != "bbans._core":  # of another package, which it names
         raise
     raise ImportError(
-        f"bbans is not built here ({Path(__file__).parent}): install it with pip, and "
-        "run Python from another folder than that of the sources"
+        f"bbans is not built here ({os.path.dirname(__file__)}): install it with pip, "
+        "and run Python from another folder than that of the sources"
     ) from error
 except ImportError as error:  # as in a subinterpreter, which cffi does not support
     raise ImportError(f"bbans cannot be loaded here: {error}") from error

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, TypeAlias
 
-from bbans._arguments import as_integer
 from bbans._files import read_full
 from bbans._kinds import START_BYTES, wrong_kind
 from bbans.errors import CorruptError, LimitError, TruncatedError
@@ -91,6 +90,8 @@ def check_limit(count: int, itemsize: int, max_bytes: Any, what: str) -> None:
     """
     if max_bytes is None:
         return
+    from bbans._arguments import as_integer  # with numpy, which heads do without
+
     limit = as_integer(max_bytes, "max_bytes", 0)
     claim = operator.index(count) * itemsize  # exact: numpy's integers would wrap
     if claim > limit:

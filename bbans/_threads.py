@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from itertools import chain, islice
+from typing import TYPE_CHECKING, TypeVar
 
-from bbans._arguments import as_integer
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
-__all__ = ["as_threads", "in_order", "usable"]
+__all__ = ["as_threads", "fitting", "in_order", "usable"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -24,6 +25,21 @@ def usable() -> int:
         return os.cpu_count() or 1
 
 
+def fitting(n_bytes: int) -> int:
+    """As many threads as there are processors, and memory for, of which each takes so
+    many bytes, in a quarter of what this process may have."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not known
+        return usable()
+    try:
+        with open("/sys/fs/cgroup/memory.max") as file:  # of a container
+            memory = min(memory, int(file.read()))
+    except (OSError, ValueError):  # there is none, or it is "max"
+        pass
+    return max(min(usable(), memory // 4 // n_bytes), 1)
+
+
 def as_threads(threads: int | None) -> int:
     """A number of threads; None: as many as the process may use processors.
 
@@ -32,7 +48,11 @@ def as_threads(threads: int | None) -> int:
     ModelError
         If it is below 1.
     """
-    return usable() if threads is None else as_integer(threads, "threads", 1)
+    if threads is None:
+        return usable()
+    from bbans._arguments import as_integer
+
+    return as_integer(threads, "threads", 1)
 
 
 def in_order(
@@ -57,12 +77,18 @@ def in_order(
     threads = as_threads(threads)
     if threads == 1:
         return map(work, items)
-    return _pooled(work, items, threads)
+    ahead = iter(items)
+    first = [*islice(ahead, 2)]
+    if len(first) < 2:
+        return map(work, first)
+    return _pooled(work, chain(first, ahead), threads)
 
 
 def _pooled(
     work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int
 ) -> Iterator[_Result]:
+    from concurrent.futures import ThreadPoolExecutor  # which most work does without
+
     waiting: deque[Future[_Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

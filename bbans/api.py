@@ -7,7 +7,6 @@ import codecs
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, overload
 
@@ -58,9 +57,9 @@ from bbans.formats.container import (
     float_element,
 )
 from bbans.formats.grid_coder import GridCoder, default_coder
-from bbans.formats.random_access import ContainerFile
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models
+    from bbans.formats.random_access import ContainerFile
     from bbans.frozen.base import FrozenModel
     from bbans.frozen.engine import EngineModel
 
@@ -221,7 +220,7 @@ def _write_array(
     coder = as_coder(coder, level, default)
     coder = coder.laid_out(array.shape, array.itemsize)
     axis = coder.axis_of(array.shape)
-    header = replace(header, fingerprint=coder.fingerprint, name=coder.name, axis=axis)
+    header = header._replace(fingerprint=coder.fingerprint, name=coder.name, axis=axis)
     _write(sink, stored(array, axis), header, coder, block_size, threads)
 
 
@@ -382,7 +381,7 @@ def compress_file(
                 f"{axis} to the front: pass the array to `compress`"
             )
         coder = coder.laid_out(axes, header.dtype.itemsize)
-        header = replace(header, fingerprint=coder.fingerprint, name=coder.name)
+        header = header._replace(fingerprint=coder.fingerprint, name=coder.name)
     width, row = coder.width((0, *inner)), math.prod(inner)
     step = max(width, row)
     size = _block_size(block_size, coder, header, step if shape is None else width)
@@ -455,7 +454,7 @@ def _write_part(
     ahead = iter(blocks)
     first = [*islice(ahead, 2)]
     if len(first) > 1:  # it takes bytes, which only the blocks behind save
-        header = replace(header, line=coder.line_of(first[0].reshape(-1, width)))
+        header = header._replace(line=coder.line_of(first[0].reshape(-1, width)))
         coder = coder.of(header)
 
     def code(item: tuple[int, NDArray[Any]]) -> tuple[NDArray[Any], int, Buffer]:
@@ -588,8 +587,9 @@ def decompress(
     -------
     str, bytes or ndarray
         Of the type, dtype (byte order included) and shape that was compressed. Data one
-        behind the other are joined, arrays along their first axis or that of time. With
-        `out` the part of it that holds the result: a memoryview, or an array.
+        behind the other are joined, arrays along their first axis or that of time; text
+        and bytes are bytes together, text as its UTF-8. With `out` the part of it that
+        holds the result: a memoryview, or an array.
 
     Raises
     ------
@@ -610,8 +610,6 @@ def decompress(
     header, n_bytes = reader.header, 0
     if kind not in (None, str, bytes, np.ndarray):
         raise ModelError(f"kind must be str, bytes or numpy.ndarray, not {kind!r}")
-    if kind is not None and kind is not header.type:
-        raise FormatError(f"container holds {header.kind}, not {kind.__name__}")
     check_limit(0, 1, max_bytes, "the container")
     parts: list[tuple[Part, list[Block], Coders]] = []
     for part in reader.parts():
@@ -621,16 +619,21 @@ def decompress(
             what = f"the container up to {block.name}"
             check_limit(n_bytes, 1, max_bytes, what)
             parts[-1][1].append(block)
-    if header.is_text:
+    holds = header.type if reader.kind == header.kind else bytes
+    if kind is not None and kind is not holds:
+        raise FormatError(f"container holds {reader.kind}, not {kind.__name__}")
+    if holds is str:
         if out is not None:
             raise ModelError("out takes bytes and arrays, and the container holds text")
-        texts = []
-        for entry in parts:
-            elements = np.empty(entry[0].n_elements, entry[0].header.dtype)
-            _restore([entry], elements, threads)
-            texts.append(restored_text(elements, entry[0].header))
-        return "".join(texts)
+        texts = _restored_alone(parts, threads)
+        return "".join(restored_text(*text) for text in texts)
     out = exported(out, "out", TypeError)
+    if any(part.header.element == CODE_POINTS for part, *_ in parts):
+        joined = b"".join(_as_bytes(*text) for text in _restored_alone(parts, threads))
+        if out is None:
+            return joined
+        _part_of(out, len(joined))[:] = np.frombuffer(joined, np.uint8)
+        return memoryview(out).cast("B")[: len(joined)]
     target = np.empty(n_bytes, np.uint8) if out is None else _part_of(out, n_bytes)
     if reader.shape is None:
         _restore(parts, target, threads)
@@ -644,6 +647,23 @@ def decompress(
     if header.memory_dtype != header.dtype and not header.axis:
         elements.byteswap(inplace=True)
     return array
+
+
+def _restored_alone(
+    parts: list[tuple[Part, list[Block], Coders]], threads: int
+) -> Iterator[tuple[NDArray[Any], Header]]:
+    """The elements of each part of text or bytes, and its header."""
+    for part, blocks, coders in parts:
+        elements = np.empty(part.n_elements, part.header.dtype)
+        _restore([(part, blocks, coders)], elements, threads)
+        yield elements, part.header
+
+
+def _as_bytes(elements: NDArray[Any], header: Header) -> Buffer:
+    """Elements of text or bytes as in a file: text by code points as its UTF-8."""
+    if header.element == CODE_POINTS:
+        return restored_text(elements, header).encode("utf-8", "surrogatepass")
+    return octets(elements).data
 
 
 def _part_of(out: Any, n_bytes: int) -> NDArray[np.uint8]:
@@ -779,14 +799,11 @@ def decompress_file(
         part = np.empty(block.n, header.dtype)
         try:
             decode_block(block, header, coders, part)
-            if header.element == CODE_POINTS:
-                text = restored_text(part, header)
-                return block.n, text.encode("utf-8", "surrogatepass")
+            if header.memory_dtype != header.dtype:
+                part.byteswap(inplace=True)
+            return block.n, _as_bytes(part, header)
         except FormatError as error:
             return block.n, error
-        if header.memory_dtype != header.dtype:
-            part.byteswap(inplace=True)
-        return block.n, octets(part).data
 
     held = bytearray()
     for n, result in in_order(restore, items(), threads):
@@ -847,4 +864,6 @@ def open(
     VersionError, TruncatedError, CorruptError, FormatError
         If it is no container, or not whole.
     """
+    from bbans.formats.random_access import ContainerFile
+
     return ContainerFile(file, None if coder is None else as_coder(coder))

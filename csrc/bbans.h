@@ -160,7 +160,8 @@ typedef enum {
     BBANS_MODEL_DEEP_SSM = 5,
     BBANS_MODEL_HIERARCHY = 6,
     BBANS_MODEL_TREE = 7,
-    BBANS_MODEL_CONTEXT_MIXER = 8
+    BBANS_MODEL_CONTEXT_MIXER = 8,
+    BBANS_MODEL_GAUSSIAN_HMM = 9 /* of vectors of integers */
 } bbans_model_type;
 
 /* What a model codes. */
@@ -1321,6 +1322,55 @@ BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
         size_t observed, size_t steps, int noise, size_t start_length,
         unsigned start_bits, const int64_t *offset, const int32_t *word);
 
+/* ---- Hidden Markov models of vectors ------------------------------------- */
+
+/* K states, each of which emits D integers of 64 bits, under Gaussians of full
+ * or diagonal covariance: docs/maths.md, "Hidden Markov models of vectors". */
+typedef struct {
+    bbans_state_space space; /* observations: int64_t [channels] */
+    bbans_hmm chain;         /* of the states, with one symbol   */
+    size_t channels;
+    const bbans_family *family;
+    const int64_t *location; /* of bbans_gaussian_hmm_init */
+    const int32_t *scale, *lower;
+} bbans_gaussian_hmm;
+
+/* Bytes of memory that a model needs, 0 if a count is outside the limits:
+ * states 1 to BBANS_COMPONENTS_MAX, channels 1 to BBANS_LATENTS_MAX. */
+BBANS_API size_t bbans_gaussian_hmm_bytes(size_t states, size_t channels);
+
+/* Fill *model, which refers to location, scale and lower.
+ *   prec         precision r: each row of masses sums to 2^prec
+ *   start_length  c of docs/maths.md, "A sequence as one message", in vectors, 1
+ *                 to BBANS_START_MAX
+ *   initial      [states], transition [states][states] (row i, next state j);
+ *                every mass at least 1.  They are copied.
+ *   location     [states][channels] means in 2^-16, below 2^46 either side of 0
+ *   scale        [states][channels] of each element given those before it, 256
+ *                log2 of its standard deviation, BBANS_SCALE_MIN to
+ *                BBANS_SCALE_MAX
+ *   lower        [states][channels][1 + channels] how each depends on those
+ *                before it: a shift, -40 to 60, and by how much its location
+ *                moves for each unit that an element is off its own, in
+ *                2^-(24 + shift); 0 from the element itself on.  NULL: they are
+ *                independent
+ *   memory       bbans_gaussian_hmm_bytes(states, channels) bytes aligned to 8;
+ *                must outlive *model
+ * Every int64_t can be coded.  Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}.
+ */
+BBANS_API bbans_status bbans_gaussian_hmm_init(bbans_gaussian_hmm *model,
+        size_t states, size_t channels, unsigned prec, size_t start_length,
+        const uint32_t *initial, const uint32_t *transition,
+        const int64_t *location, const int32_t *scale, const int32_t *lower,
+        void *memory, size_t memory_bytes);
+
+/* As bbans_hmm_filter, of vectors x [n][channels]: arrays over states have
+ * model->chain.stride elements.  bbans_hmm_posterior takes the weights, and
+ * &model->chain.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_gaussian_hmm_filter(
+        const bbans_gaussian_hmm *model, uint32_t *predicted, const int64_t *x,
+        size_t n, uint32_t *filtered);
+
 /* ---- Models made of networks --------------------------------------------- */
 
 /* VAEs and deep state space models: docs/maths.md, "VAEs and deep state space
@@ -1600,6 +1650,7 @@ union bbans_frozen {
     bbans_deep_ssm deep_ssm;
     bbans_tree tree;
     bbans_context_mixer context_mixer;
+    bbans_gaussian_hmm gaussian_hmm;
 };
 
 /* ---- Sequences under a state space model: IconoCLaSM --------------------- */
@@ -1761,7 +1812,7 @@ struct bbans_call;
 struct bbans_distribution {
     bbans_status (*code)(const bbans_distribution *distribution,
                          const struct bbans_call *call);
-    const void *form;     /* a bbans_table or a bbans_family                 */
+    const void *form;     /* a bbans_table, bbans_ragged or bbans_family     */
     bbans_array array[3]; /* data NULL: none                                 */
     size_t width;         /* elements of a row                               */
     size_t words;         /* that a value may need room for                  */
@@ -1855,6 +1906,52 @@ BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
  * Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_symbols(
         bbans_distribution *distribution, const bbans_table *table,
+        bbans_array row);
+
+/* `rows` distributions of integers, each over symbols of its own number: row i
+ * has the edges 0 < ... < 2^prec of symbols[i] symbols, and its symbol k is the
+ * value offset[i] + k.  With escapes the last symbol of each row says that the
+ * value is none of those of the others: 8 to 71 bits follow, which say which one
+ * of 64 bits it is (docs/maths.md, "Ragged tables"). */
+typedef struct {
+    int64_t offset;
+    uint32_t edges, index; /* where they begin                 */
+    uint32_t symbols;
+    uint32_t last;         /* the first slot of the last one   */
+    uint32_t shift;        /* from slots to parts of the index */
+} bbans_ragged_row;
+
+typedef struct {
+    const uint32_t *cdf;         /* the edges of all rows, end to end        */
+    const bbans_ragged_row *row; /* [rows]                                   */
+    const uint16_t *index;       /* as that of a bbans_table, for each row   */
+    size_t rows;
+    unsigned prec;
+    int escape;                  /* whether the last symbols are escapes     */
+} bbans_ragged;
+
+/* Memory that a ragged table needs beside its edges; 0 if it cannot be made. */
+BBANS_API size_t bbans_ragged_bytes(const uint32_t *symbols, size_t rows,
+        unsigned prec);
+
+/* Check the rows and make the table, which is only read from then on.
+ *   escape   0, or 1: with escapes
+ *   cdf      the edges of all rows, end to end: symbols[i] + 1 of row i; they
+ *            must outlive the table
+ *   symbols  [rows] 1 to 2^prec, escapes included
+ *   offset   [rows] up to INT64_MAX - symbols[i], or NULL: 0 for all
+ *   memory   aligned to 8 bytes; must outlive the table
+ * Returns ERR_{NULL,PRECISION,SIZE,CAPACITY,TABLE}. */
+BBANS_API bbans_status bbans_ragged_init(bbans_ragged *ragged, unsigned prec,
+        int escape, const uint32_t *cdf, const uint32_t *symbols,
+        const int64_t *offset, size_t rows, void *memory, size_t memory_bytes);
+
+/* Values of a ragged table.  Without escapes ERR_SYMBOL says that a value is
+ * outside its row.
+ *   row  [n] the row for each value, or NULL: row 0 for all
+ * A word a value, 5 with escapes.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_ragged(
+        bbans_distribution *distribution, const bbans_ragged *ragged,
         bbans_array row);
 
 /* Values below total, all equally likely: log2(total) bits each.  Fast for
@@ -2013,6 +2110,12 @@ enum {
 BBANS_API bbans_status bbans_distribution_init_range(
         bbans_distribution *distribution, int64_t low, int64_t high);
 
+/* The same, each with a range of its own: 3 words a value.
+ *   low, high  [n] of I64, low <= high
+ * Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_ranges(
+        bbans_distribution *distribution, bbans_array low, bbans_array high);
+
 /* Mixtures of one family, 1 to BBANS_COMPONENTS_MAX components a value.
  *   weight           [n][components], as of bbans_distribution_init_weighted;
  *                    or NULL: all alike
@@ -2151,6 +2254,13 @@ BBANS_API bbans_status bbans_message_unseed(const bbans_message *msg,
 /* Codes intervals in their natural order into the shortest integer that
  * decodes; bits back can then run over it (docs/maths.md, "The range coder" and
  * "A sequence as one message"). */
+/* A place between two intervals, to go on decoding from: where an encoder or a
+ * decoder stands.  Any decoder of the same message may go there, in any order. */
+typedef struct {
+    size_t bytes;        /* that are behind it                         */
+    uint64_t low, range; /* its interval, in units of 2^-(63 + 8 bytes) */
+} bbans_range_position;
+
 #ifndef BBANS_DECODER_ONLY
 typedef struct {
     uint8_t *bytes; /* [cap] scratch */
@@ -2178,6 +2288,11 @@ BBANS_API bbans_status bbans_range_encode_interval(bbans_range_encoder *enc,
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
         const bbans_distribution *distribution, const void *value, int type,
         size_t n);
+
+/* Where the encoder stands.  Returns ERR_{NULL,STATE}; ERR_STATE after
+ * bbans_range_finish. */
+BBANS_API bbans_status bbans_range_tell(const bbans_range_encoder *enc,
+        bbans_range_position *position);
 
 /* Make *msg, of one lane, the integer of what was encoded.  Its former content
  * is lost.  Needs tail_cap >= (len + 11) / 4 words.  The encoder is spent.
@@ -2223,6 +2338,16 @@ BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
 BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
         const bbans_distribution *distribution, void *value, int type,
         size_t n);
+
+/* Where the decoder stands.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_range_tell_decoded(const bbans_range_decoder *dec,
+        bbans_range_position *position);
+
+/* Go on from there; a mark is forgotten.  ERR_STATE for numbers that are no
+ * position, ERR_CORRUPT for those of another message, where that can be told;
+ * then *dec is as it was before.  Returns ERR_{NULL,STATE,CORRUPT}. */
+BBANS_API bbans_status bbans_range_seek(bbans_range_decoder *dec,
+        const bbans_range_position *position);
 
 /* After the last symbol: BBANS_OK if an encoder of these symbols writes this
  * integer, else ERR_CORRUPT (or ERR_NULL). */

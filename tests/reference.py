@@ -258,6 +258,22 @@ class HMM:
         """The edges of a state's emission row, or of a mean of such, given the past."""
         return edges
 
+    def push_emission(self, message, z, x, past):
+        edges = self.given(self.emission_edges[z], past)
+        message.push(*interval(edges, x), edges[-1])
+
+    def pop_emission(self, message, z, past):
+        edges = self.given(self.emission_edges[z], past)
+        return message.pop(edges[-1], finder(edges))
+
+    def encode_predicted(self, encoder, p, x, past):
+        edges = predictive_edges(self, p, past)
+        encoder.encode(*interval(edges, x), edges[-1])
+
+    def decode_predicted(self, take, p, past):
+        edges = predictive_edges(self, p, past)
+        return take(edges[-1], finder(edges))
+
     @property
     def end(self):
         """The symbol that ends a record, if there is one."""
@@ -362,21 +378,17 @@ def schedule_push(hmm, message, xs):
     def pop_state(weights):
         return message.pop(sum(weights), finder(edges_of(weights)))
 
-    def push_symbol(t, z):
-        edges = hmm.given(hmm.emission_edges[z], xs[:t])
-        message.push(*interval(edges, xs[t]), edges[-1])
-
     if not xs:
         return
     total = 2**hmm.prec
     filtered, _ = forward(hmm, xs)
     z = pop_state(posterior(hmm, filtered[-1]))
     for t in reversed(range(1, len(xs))):
-        push_symbol(t, z)
+        hmm.push_emission(message, z, xs[t], xs[:t])
         z_before = pop_state(posterior(hmm, filtered[t - 1], z))
         message.push(*interval(hmm.transition_edges[z_before], z), total)
         z = z_before
-    push_symbol(0, z)
+    hmm.push_emission(message, z, xs[0], [])
     message.push(*interval(hmm.initial_edges, z), total)
 
 
@@ -388,21 +400,17 @@ def schedule_pop(hmm, message, n):
             raise Damage("the sender cannot have popped this state")
         message.push(*interval(edges_of(weights), z), sum(weights))
 
-    def pop_symbol(z):
-        edges = hmm.given(hmm.emission_edges[z], xs)
-        return message.pop(edges[-1], finder(edges))
-
     if n == 0:
         return []
     total = 2**hmm.prec
     xs = []
     z = message.pop(total, finder(hmm.initial_edges))
-    xs.append(pop_symbol(z))
+    xs.append(hmm.pop_emission(message, z, []))
     W, p = filter_step(hmm, hmm.initial, xs[0], [])
     for _ in range(1, n):
         z_before, z = z, message.pop(total, finder(hmm.transition_edges[z]))
         push_state(posterior(hmm, W, z), z_before)
-        xs.append(pop_symbol(z))
+        xs.append(hmm.pop_emission(message, z, xs))
         W, p = filter_step(hmm, p, xs[-1], xs[:-1])
     push_state(posterior(hmm, W), z)
     return xs
@@ -427,8 +435,7 @@ def range_encode(hmm, *runs):
 
 def encode_run(encoder, hmm, p, past, xs):
     for t, x in enumerate(xs):
-        edges = predictive_edges(hmm, p, past + xs[:t])
-        encoder.encode(*interval(edges, x), edges[-1])
+        hmm.encode_predicted(encoder, p, x, past + xs[:t])
         _, p = filter_step(hmm, p, x, past + xs[:t])
 
 
@@ -443,10 +450,14 @@ def range_decode(hmm, p, integer, n, past):
 def decode_run(decoder, hmm, p, past):
     """Yield the symbols that follow the past, without end."""
     xs = list(past)
+
+    def take(total, find):
+        symbol, start, freq = find(decoder.slot(total))
+        decoder.advance(start, freq, total)
+        return symbol
+
     while True:
-        edges = predictive_edges(hmm, p, xs)
-        x, start, freq = finder(edges)(decoder.slot(edges[-1]))
-        decoder.advance(start, freq, edges[-1])
+        x = hmm.decode_predicted(take, p, xs)
         yield x
         _, p = filter_step(hmm, p, x, xs)
         xs.append(x)
@@ -944,14 +955,23 @@ def words(numbers, size=4):
 
 
 def model_file(model, kind="integers", values=None, predictive=False, ends=False):
-    """The file of an HMM, ARHMM or LGSSM; `values` are those of a listed alphabet,
-    and if it ends, its last symbol has none."""
+    """The file of an HMM, ARHMM, GaussianHMM or LGSSM; `values` are those of a listed
+    alphabet, and if it ends, its last symbol has none."""
     if isinstance(model, LGSSM):
         number, detail = 3, NOISES.index(model.noise)
         start_bits = model.start.bit_length() - 1
         sizes = [model.n, model.p, model.tail_length, start_bits, len(model.words)]
         rest = words(sizes) + b"".join(words(row, 8) for row in model.offsets)
         rest += b"".join(map(words, model.words))
+    elif isinstance(model, GaussianHMM):
+        number, detail, full = 9, model.prec, model.lowers is not None
+        K, D = len(model.locations), len(model.locations[0])
+        rest = words([K, D, model.tail_length, full])
+        rest += b"".join(map(words, [model.initial, *model.transition]))
+        rest += b"".join(words(row, 8) for row in model.locations)
+        rest += b"".join(map(words, model.scales))
+        for lower in model.lowers or []:
+            rest += b"".join(words(row[: 1 + i]) for i, row in enumerate(lower))
     else:
         number, detail = 1, model.prec
         rest = words([len(model.initial), len(model.emission[0]), model.tail_length])
@@ -1150,7 +1170,7 @@ def read_container(data):
         starts.append(len(data) - len(rest))
         part, rest = read_part(rest)
         parts.append(part)
-    kinds = {("text",) if part[0] in (1, 2) else kind_of(part) for part in parts}
+    kinds = {("bytes",) if part[0] < 16 else kind_of(part) for part in parts}
     tails = {tuple(shape[1:]) for *_, shape in parts if shape is not None}
     axes = {len(shape) for *_, shape in parts if shape is not None}
     if max(map(len, (kinds, tails, axes))) > 1 or (axes == {0} and len(parts) > 1):
@@ -3241,6 +3261,37 @@ def uniform(u, last):
     return [(part, 1, most + 1), *uniform(u % (1 << shift), rest)]
 
 
+def length_share(n):
+    """Of the bits of m + 1 behind an escape: slots of 2^-8."""
+    shares = [40, 24] + [8] * 17 + [2] * 11 + [1] * 34
+    return sum(shares[: n - 1]), shares[n - 1]
+
+
+def ragged(edges, offset, escape, v):
+    """A value under a row of a ragged table; None where it has none."""
+    inside = len(edges) - 1 - escape
+    k = v - offset if offset <= v < offset + inside else inside
+    if k == len(edges) - 1:
+        return None
+    out = [(edges[k], edges[k + 1] - edges[k], edges[-1])]
+    if k == inside:
+        below = v < offset
+        m = offset - 1 - v if below else v - offset - inside
+        counts = [2**63 - offset - inside, offset + 2**63]  # of values above, below
+        tops = [count.bit_length() for count in counts]
+        n = (m + 1).bit_length()
+        start, freq = length_share(n)
+        if n == max(tops):
+            freq = 256 - start
+        if n <= min(tops):
+            out.append((2 * start + below * freq, freq, 512))
+        else:
+            out.append((2 * start, 2 * freq, 512))
+        most = min(2 ** (n - 1) - 1, counts[below] - 2 ** (n - 1))
+        out += uniform(m + 1 - 2 ** (n - 1), most)
+    return out
+
+
 class Law:
     """Values low .. high by their distribution function, in 2^-32."""
 
@@ -3298,6 +3349,35 @@ class Law:
             if not first <= v <= last:
                 return [(0, 0, 2**28)]
         return out + uniform(v - first, last - first)
+
+    def decode(self, take):
+        """take(total, find) is a pop.  Values rise with their first interval, those of
+        one first interval with their second, and so on."""
+        low, high, n = self.low, self.high, 0
+
+        def last(most):
+            """Of low .. high, whose interval n begins at `most` or before."""
+            v, end = low, high
+            while v < end:
+                middle = end - (end - v) // 2
+                if self.intervals(middle)[n][0] <= most:
+                    v = middle
+                else:
+                    end = middle - 1
+            return v
+
+        def find(slot):
+            v = last(slot)
+            return v, *self.intervals(v)[n][:2]
+
+        while n < len(self.intervals(low)):
+            v = take(self.intervals(low)[n][2], find)
+            start = self.intervals(v)[n][0]
+            if start > self.intervals(low)[n][0]:
+                low = last(start - 1) + 1
+            high = last(start)
+            n += 1
+        return low
 
 
 def mixture(table, weights, mus, scales, low=ALL[0], high=ALL[1], leak=1):
@@ -3749,6 +3829,82 @@ def lgssm_decode(model, data, T, predictive=False):
     if first_bits < model.start:
         raise Damage("the schedule did not start from this integer")
     return xs + lgssm_range_decode(model, filtered, first_bits, n, T)
+
+
+# Hidden Markov models whose states emit vectors
+
+
+class GaussianHMM(HMM):
+    """Of each state locations and scales [D], and lower rows or None."""
+
+    def __init__(self, initial, transition, locations, scales, lowers, prec, tail):
+        super().__init__(initial, transition, [[2**prec]] * len(initial), prec, tail)
+        self.locations, self.scales, self.lowers = locations, scales, lowers
+
+    def vector(self, z):
+        lower = None if self.lowers is None else self.lowers[z]
+        return Vector("gaussian", self.locations[z], self.scales[z], lower)
+
+    def push_emission(self, message, z, x, past):
+        self.vector(z).push(message, x)
+
+    def pop_emission(self, message, z, past):
+        return self.vector(z).pop(message)
+
+    def column(self, x, past):
+        return self.shares([self.masses(z, x)[-1] for z in range(len(self.locations))])
+
+    def masses(self, z, x):
+        """Of the first 0, 1, .. elements of x: (m, e) for m 2^e, m of 32 bits."""
+        found = [(2**31, 0)]
+        for v, codec in zip(x, self.vector(z)._codecs(x), strict=False):
+            (_, freq, total), *parts = codec.intervals(v)
+            m, e = found[-1]
+            down = (m * freq).bit_length() - 32
+            e += down - (total.bit_length() - 1)
+            e -= sum(part.bit_length() - 1 for *_, part in parts)
+            found.append((m * freq >> down, e))
+        return found
+
+    def shares(self, masses):
+        """Next to the likeliest state, which has 28 bits."""
+        most = max(e for _, e in masses)
+        return [m >> (4 + most - e) for m, e in masses]
+
+    def laws(self, p, known):
+        """Of each element, given those before it; `known` has them by then."""
+        K, D = len(self.locations), len(self.locations[0])
+        states = [self.vector(z)._codecs(known) for z in range(K)]
+        for i in range(D):
+            places = [next(codecs) for codecs in states]
+            masses = [self.masses(z, known[:i])[i] for z in range(K)]
+            weights = fit(products(p, self.shares(masses)), 28)
+            used = [z for z in range(K) if weights[z]]
+            yield mixture(
+                SHAPES["gaussian"],
+                [weights[z] for z in used],
+                [places[z].mu for z in used],
+                [self.scales[z][i] for z in used],
+            )
+
+    def encode_predicted(self, encoder, p, x, past):
+        for law, v in zip(self.laws(p, x), x, strict=True):
+            for part in law.intervals(v):
+                encoder.encode(*part)
+
+    def decode_predicted(self, take, p, past):
+        x = []
+        for law in self.laws(p, x):
+            x.append(law.decode(take))
+        return x
+
+
+def gaussian_hmm_encode(model, xs, predictive=False):
+    return encode_predictive(model, xs) if predictive else encode(model, xs)
+
+
+def gaussian_hmm_decode(model, data, T, predictive=False):
+    return (decode_predictive if predictive else decode)(model, data, T)
 
 
 # Gaussian graphs. A node has parents, weights in 2^-24, an offset in 2^-16 and a scale.

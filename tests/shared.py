@@ -7,7 +7,7 @@ import numpy as np
 import reference as ref
 from hypothesis import strategies as st
 
-from bbans import LGSSM, VAE, Alphabet, DeepSSM, Message
+from bbans import LGSSM, VAE, Alphabet, DeepSSM, Message, MultivariateGaussianHMM
 from bbans import networks as nn
 from bbans._lib import ffi, lib
 from bbans.distributions import quantise
@@ -68,6 +68,21 @@ def random_hierarchy(sizes, n_symbols, *, concentration=1.0, seed=0, prec=16):
         rows(sizes[0], n_symbols),
         prec=prec,
         start_length=40,
+    )
+
+
+def random_vectors(K, D, seed, full=True, least=1.0):
+    """A hidden Markov model of vectors, whose states last a while."""
+    rng = np.random.default_rng(seed)
+    roots = rng.standard_normal((K, D, D)) * full
+    cov = 9 * roots @ roots.transpose(0, 2, 1)
+    cov += np.eye(D) * least**2 * rng.uniform(1, 4, (K, 1, D))
+    return MultivariateGaussianHMM(
+        rng.dirichlet(np.ones(K)),
+        0.9 * np.eye(K) + 0.1 * rng.dirichlet(np.ones(K), K),
+        rng.normal(0, 30, (K, D)),
+        cov,
+        covariance_type="full" if full else "diag",
     )
 
 

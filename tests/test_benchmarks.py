@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 HELPERS = {"clock", "engine", "made", "report"}
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - HELPERS)
 CHEAP = ["gaussian", "packets"]
-NEEDS = {"zarr_store": "zarr"}
+NEEDS = {"cluster": "distributed", "sklearn_hmm": "hmmlearn", "zarr_store": "zarr"}
 
 
 def run(name, *options):
@@ -33,7 +33,7 @@ def test_every_benchmark_has_the_common_options(name):
 )  # fmt: skip
 def test_a_quick_run_writes_rows(name, tmp_path):
     if name in NEEDS:
-        pytest.importorskip(NEEDS[name], reason=f"{name} compares codecs of it")
+        pytest.importorskip(NEEDS[name], reason=f"{name} measures against it")
     file = tmp_path / "rows.json"
     done = run(name, "--quick", "--json", file)
     assert done.returncode == 0, done.stderr

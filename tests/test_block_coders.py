@@ -17,7 +17,13 @@ from shared import random_hmm
 import bbans
 from bbans import codecs
 from bbans.distributions import Binomial, Categorical, Table, Uniform
-from bbans.formats import ByteCoder, CodecCoder, ModelCoder, SignalCoder
+from bbans.formats import (
+    ByteCoder,
+    CodecCoder,
+    ModelCoder,
+    SignalCoder,
+    describe,
+)
 from bbans.formats.container import (
     BYTE_BLOCK,
     CODEC,
@@ -394,6 +400,40 @@ def test_text_one_behind_the_other():
         writer.finish()
     with pytest.raises(bbans.CorruptError, match="UTF-8"):
         bbans.decompress(half.getvalue())
+
+
+def test_bytes_and_text_one_behind_the_other(tmp_path):
+    """Bytes among them make them bytes: text is its UTF-8, of either form."""
+    parts = ["one \U0001f600", b"\xff", "by code points \ud800", "two"]
+    whole = b"".join(
+        part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        for part in parts
+    )
+    blob = b"".join(map(bbans.compress, parts))
+    assert bbans.decompress(blob) == bbans.decompress(blob, kind=bytes) == whole
+    assert bbans.decompress(blob, max_bytes=200) == whole
+    with pytest.raises(bbans.FormatError, match="container holds bytes, not str"):
+        bbans.decompress(blob, kind=str)
+    sink = io.BytesIO()
+    bbans.decompress_file(io.BytesIO(blob), sink)
+    assert sink.getvalue() == whole
+    out = bytearray(len(whole) + 5)
+    assert bytes(bbans.decompress(blob, out=out)) == whole == bytes(out[: len(whole)])
+    with pytest.raises(bbans.errors.MessageError):
+        bbans.decompress(blob, out=bytearray(len(whole) - 1))
+    assert describe(io.BytesIO(blob))["kind"] == "bbans container of bytes"
+    path = tmp_path / "x.bbz"
+    path.write_bytes(blob)
+    with pytest.raises(bbans.FormatError, match="two forms"):
+        bbans.open(path)
+    path.write_bytes(bbans.compress("text ") + bbans.compress(b"\xff"))
+    with bbans.open(path) as file:
+        assert (len(file), file[:], file[3:6]) == (6, b"text \xff", b"t \xff")
+        assert "bytes" in repr(file)
+    damaged = bytearray(path.read_bytes())
+    damaged[-13] ^= 1  # its one byte
+    with pytest.raises(bbans.CorruptError, match="part 1 is damaged"):
+        bbans.decompress(bytes(damaged))
 
 
 def test_arrays_one_behind_the_other():

@@ -289,7 +289,7 @@ def test_empty_arrays_come_back(shape, dtype):
 def test_sizes(text, least):
     from bbans.cli.main import parser
 
-    options = parser().parse_args(["decompress", "--max-size", text, "x"])
+    options = parser("decompress").parse_args(["--max-size", text, "x"])
     assert options.max_size == least
 
 

@@ -37,6 +37,10 @@ HMMS = {
 }
 OTHER = bbans.HMM.random(3, 5, seed=2).freeze(16)
 LINEAR = bbans.LGSSM([[0.9]], [[1.0]], [[0.3]], [[0.02]]).freeze()
+VECTORS = bbans.MultivariateGaussianHMM(
+    [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0], [1]], [[[0.3]], [[0.3]]]
+).freeze()
+ROWS = [LINEAR, VECTORS, VECTORS.with_mode("predictive")]
 
 
 def attempts(n, most_bytes, seed):
@@ -103,15 +107,16 @@ def test_flags_that_encoders_do_choose():
     assert flagged > 250
 
 
-def test_linear_gaussian_messages():
+@pytest.mark.parametrize("model", ROWS)
+def test_messages_of_rows(model):
     taken = 0
     for data, length in attempts(4000, 14, 2):
         try:
-            x = bbans.decode(data, LINEAR, length)
+            x = bbans.decode(data, model, length)
         except bbans.CorruptError:
             continue
-        assert bbans.encode(x, LINEAR) == data
-        taken += length > LINEAR.start_length
+        assert bbans.encode(x, model) == data
+        taken += length > model.start_length
     assert taken > 20
 
 

@@ -20,6 +20,8 @@ from bbans import (
     GaussianHMM,
     HierarchicalHMM,
     LatentTree,
+    MultivariateGaussianHMM,
+    PoissonHMM,
     errors,
 )
 from bbans.cli.main import main
@@ -34,10 +36,14 @@ HOW = {"n_iter": 6, "tol": 0}
 FITS = {
     "HMM": lambda **how: HMM.fit(LINES, 4, **HOW, **how),
     "GaussianHMM": lambda **how: GaussianHMM.fit(COUNTS, 3, **HOW, **how),
+    "PoissonHMM": lambda **how: PoissonHMM.fit(COUNTS, 3, **HOW, **how),
     "FactorialHMM": lambda **how: FactorialHMM.fit(LINES, [2, 2], **HOW, **how),
     "HierarchicalHMM": lambda **how: HierarchicalHMM.fit(LINES, [2, 2], **HOW, **how),
     "ARHMM": lambda **how: ARHMM.fit(LINES, 2, order=2, **HOW, **how),
     "LGSSM": lambda **how: LGSSM.fit(COUNTS[:3], 1, **HOW, **how),
+    "MultivariateGaussianHMM": lambda **how: MultivariateGaussianHMM.fit(
+        ROWS, 3, **HOW, **how
+    ),
     "LatentTree": lambda **how: LatentTree.fit(
         ROWS, 3, epochs=6, batch=60, seed=np.random.default_rng(3), **how
     ),
@@ -218,6 +224,13 @@ def test_a_checkpoint_of_another_fit_says_what_differs(name, path):
     assert path.read_bytes() == before
 
 
+def test_all_that_differs_is_told(path):
+    FITS["HMM"](checkpoint=path)
+    match = "n_iter was 6 there, and is 7; tol was 0 there, and is 0.5: pass the same"
+    with pytest.raises(errors.ModelError, match=match):
+        HMM.fit(LINES, 4, n_iter=7, tol=0.5, checkpoint=path, resume=True)
+
+
 def test_a_checkpoint_of_another_class(path):
     FITS["HMM"](checkpoint=path)
     with pytest.raises(errors.ModelError, match="fit was HMM there, and is FactorialH"):
@@ -264,7 +277,11 @@ def test_a_checkpoint_of_another_version(path, monkeypatch):
         FITS["HMM"](checkpoint=path, resume=True)
 
 
-def test_what_cannot_be_a_checkpoint():
+def test_what_cannot_be_a_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"):
+        FITS["HMM"](checkpoint=tmp_path / "absent" / "x")
+    with pytest.raises(IsADirectoryError):
+        FITS["HMM"](checkpoint=tmp_path)
     with pytest.raises(errors.ModelError, match="resume needs a checkpoint"):
         FITS["HMM"](resume=True)
     with pytest.raises(errors.ModelError, match="checkpoint must be a path, not 3"):

@@ -100,7 +100,7 @@ def test_help(command):
     assert text.startswith(f"usage: bbans {command or ''}".rstrip())
     for name in COMMANDS if command is None else []:
         assert name in text
-    has_progress = command not in (None, "unpack", "get", "info", "export")
+    has_progress = command not in ("unpack", "get", "info", "export")
     assert ("--quiet" in text) == has_progress
 
 
@@ -113,8 +113,7 @@ def test_version_of_the_script():
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
-        ["nonsense"],
+        ["--nonsense"],
         ["compress", "a", "b"],
         ["compress", "--block-size", "many", "a"],
         ["train", "a"],
@@ -180,7 +179,7 @@ def test_an_existing_file_is_replaced_only_by_force(command, source, target):
     write(source, DATA if command == "compress" else bbans.compress(DATA))
     write(target, b"old")
     Path(target).chmod(0o600)
-    assert f"{target} exists" in fails(command, source)
+    assert f"{target}: exists: -f replaces it" in fails(command, source)
     passes(command, "--force", source)
     expected = DATA if command == "decompress" else bbans.compress(DATA)
     assert Path(target).read_bytes() == expected
@@ -681,6 +680,42 @@ def test_linear_gaussian_models(directory):
            "signal.raw")  # fmt: skip
 
 
+def test_hidden_markov_models_of_vectors(directory):
+    """Training, compressing and restoring files of integers."""
+    model = bbans.MultivariateGaussianHMM(
+        [0.5, 0.5], [[0.95, 0.05], [0.05, 0.95]], [[0, 0], [300, -300]],
+        [[[9, 0], [0, 9]], [[90, 60], [60, 90]]],
+    )  # fmt: skip
+    x = model.sample(2000, seed=0)[0].astype("<i2")
+    write("signal.raw", x.tobytes())
+    shown = passes(
+        "train", "--gaussian", "--states", "2", "--channels", "2", "--type", "int16",
+        "-o", "s.bbm", "--save-float", "s.npz", "--iterations", "9", "signal.raw",
+    )  # fmt: skip
+    assert b"2 states, 2 channels, full covariances" in shown
+    assert b"bits/row" in shown
+    assert bbans.MultivariateGaussianHMM.load("s.npz").freeze() == bbans.load_model(
+        "s.bbm"
+    )
+    passes("compress", "-m", "s.bbm", "--type", "int16", "signal.raw")
+    passes("decompress", "-m", "s.bbm", "signal.raw.bbz", "-o", "again.raw")
+    assert Path("again.raw").read_bytes() == x.tobytes()
+    rate = model.information_content(x) / 8
+    assert rate < Path("signal.raw.bbz").stat().st_size < 1.02 * rate + 100
+    info = passes("info", "s.bbm").decode()
+    for line in ("hidden Markov model of vectors", "channels:", "iconoclasm"):
+        assert line in info
+    passes(
+        "train", "--gaussian", "--covariance", "diag", "--predictive", "-o", "d.bbm",
+        "--iterations", "2", "signal.raw",
+    )  # fmt: skip
+    info = passes("info", "d.bbm").decode()
+    assert "predictive" in info
+    assert "diagonal" in info
+    for wrong in (["--covariance", "round"], ["--states", "65"], ["--channels", "65"]):
+        fails("train", "--gaussian", *wrong, "-o", "o.bbm", "signal.raw")
+
+
 def test_latent_trees(directory):
     """Training, compressing and restoring tables of bytes and of wider integers."""
     kind = np.random.default_rng(0).integers(0, 4, 2000)
@@ -709,8 +744,8 @@ def test_latent_trees(directory):
 
 
 @pytest.mark.parametrize(("options", "text"), [
-    (["--type", "int16"], "--type needs --latents or --tree"),
-    (["--channels", "1"], "--channels needs --latents or --tree"),
+    (["--type", "int16"], "--type needs --latents or --gaussian or --tree"),
+    (["--channels", "1"], "--channels needs --latents or --gaussian or --tree"),
     (["--tree", "2", "--latents", "1"], "--tree does not go with --latents"),
     (["--tree", "2", "--noise", "laplace"], "--noise does not go with --tree"),
     (["--tree", "2", "--states", "64"], "--states does not go with --tree"),
@@ -729,6 +764,9 @@ def test_latent_trees(directory):
     (["--latents", "1", "--model-size", "9"], "--model-size does not go with"),
     (["--latents", "1", "--lines"], "--lines does not go with --latents"),
     (["--latents", "1", "--text"], "--text does not go with --latents"),
+    (["--covariance", "diag"], "--covariance needs --gaussian"),
+    (["--gaussian", "--order", "2"], "--order does not go with --gaussian"),
+    (["--gaussian", "--tree", "2"], "--tree does not go with --gaussian"),
     (["--ends"], "--ends needs --lines"),
 ])  # fmt: skip
 def test_train_refuses_options_that_would_do_nothing(options, text):

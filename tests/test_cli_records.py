@@ -99,7 +99,7 @@ def test_where_outputs_go():
     passes("pack", "-m", "english", "x.csv")
     os.rename("x.csv", "y.csv")
     assert fails("unpack", "x.csv.bbr", "-o", "y.csv").endswith(
-        "--force to replace it\n"
+        "y.csv: exists: -f replaces it\n"
     )
     passes("unpack", "x.csv.bbr")
     assert Path("x.csv").read_bytes() == CSV

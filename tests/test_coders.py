@@ -37,6 +37,7 @@ from bbans.distributions import (
     BetaBinomial,
     Binomial,
     Categorical,
+    Custom,
     Family,
     Gaussian,
     Geometric,
@@ -47,6 +48,8 @@ from bbans.distributions import (
     Multivariate,
     NegativeBinomial,
     Poisson,
+    Ragged,
+    RaggedTable,
     StudentT,
     Table,
     Uniform,
@@ -78,6 +81,14 @@ class Case:
 
 GUESSED = Uniform(5), lambda z: Poisson(1.0 + z), lambda x: Uniform(5)
 BACK = BitsBack(*GUESSED)
+
+
+RAGGED = RaggedTable([[0, 5, 9, 16], [0, 1, 2, 16]], 4, offsets=[0, -2])
+ESCAPES = RaggedTable([[0, 5, 9, 16], [0, 1, 2, 16]], 4, offsets=[0, -2], escape=True)
+
+
+def exponential(x, mean):
+    return -np.expm1(-np.maximum(x, 0) / mean)
 
 
 class Chain:
@@ -113,6 +124,23 @@ CASES = {
     "Bernoulli, array": Case(Bernoulli(np.linspace(0, 1, 70)), [MANY % 2], [MANY]),
     "UniformRange": Case(UniformRange(LEAST, MOST), [LEAST, 0, MOST], [MOST + 1]),
     "UniformRange, array": Case(UniformRange(-1, 2**40, 70), [MANY - 1], [MANY - 2]),
+    "UniformRange, ends": Case(
+        UniformRange([LEAST, -5], [[MOST, -5], [7, 9]]),
+        [[[0, -5], [7, 9]], [[LEAST, -5], [LEAST, -5]]],
+        [[[0, -4], [7, 9]], [0, -5]],
+    ),
+    "Ragged": Case(Ragged(RAGGED, 1), [-2, 0], [-3, 1, 1.5]),
+    "Ragged, array": Case(
+        Ragged(RAGGED, MANY % 2), [MANY % 2 * -2, MANY * 0], [MANY * 0 - 1, MANY[1:]]
+    ),
+    "Ragged, escape": Case(Ragged(ESCAPES), [0, 1, LEAST, MOST], [MOST + 1, 1.5]),
+    "Ragged, escapes": Case(
+        Ragged(ESCAPES, MANY % 2), [MANY, MANY * 10**17 - 3], [MANY * 1.0]
+    ),
+    "Custom": Case(Custom(exponential, 0, 50, 4.0), [0, 3, 50], [-1, 51]),
+    "Custom, array": Case(
+        Custom(exponential, 0, 9, np.linspace(0.1, 9, 70)), [MANY], [MANY + 4]
+    ),
     "Gaussian": Case(Gaussian(2.5, 3.0), [2, LEAST, MOST], [2**63, 1.5, [1, 2]]),
     "Gaussian, array": Case(
         Gaussian(np.arange(70.0), np.geomspace(2.0**-12, 2.0**46, 70)),
@@ -204,7 +232,7 @@ CASES = {
         Iconoclasm(ARHMM.state_space(), 3), [[0, 1, 2]], [], range_coder=False
     ),
 }
-NO_LAWS = {"Distribution", "Family", "Table"}
+NO_LAWS = {"Distribution", "Family", "RaggedTable", "Table"}
 NO_CODECS = {
     "Codec",
     "GraphModel",

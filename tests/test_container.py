@@ -407,8 +407,8 @@ def test_a_claim_takes_no_memory():
 @pytest.mark.parametrize(
     ("one", "two"),
     [
-        (Header(0), Header(1)),
         (Header(0), Header(16)),
+        (Header(1), Header(16)),
         (Header(2), Header(20)),
         (Header(19), Header(18)),
         (Header(19), Header(19, True)),

@@ -11,8 +11,19 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import HMM, FactorialHMM, GaussianHMM, HierarchicalHMM, distributed, errors
-from bbans.distributed.workers import WorkerError, added
+from bbans import (
+    HMM,
+    LGSSM,
+    FactorialHMM,
+    GaussianHMM,
+    HierarchicalHMM,
+    MultivariateGaussianHMM,
+    PoissonHMM,
+    distributed,
+    errors,
+)
+from bbans.distributed import files
+from bbans.distributed.workers import Here, WorkerError, added
 
 RNG = np.random.default_rng(0)
 LINES = [bytes(RNG.integers(97, 105, n).astype(np.uint8)) for n in range(5, 65)]
@@ -25,6 +36,7 @@ KINDS = [
     (HMM, TEXT, 3, {"ends": True}),
     (HMM, COUNTS, 2, {"alphabet": np.arange(-3, 20)}),
     (GaussianHMM, COUNTS, 2, {}),
+    (PoissonHMM, [x + 3 for x in COUNTS], 2, {}),
     (FactorialHMM, LINES, [2, 2], {}),
     (HierarchicalHMM, LINES, [2, 2], {}),
 ]
@@ -38,6 +50,11 @@ def assert_same(model, other):
     for name, array in mine.items():
         assert np.array_equal(array, others[name]), name
     assert model.history == other.history
+
+
+def unfitted(model):
+    """The same without a history."""
+    return type(model)._from_arrays(model._arrays())
 
 
 def lines_of(path):
@@ -81,7 +98,7 @@ def dask_cluster(dask, **options):
 @pytest.fixture
 def client(dask, cluster):
     with dask.Client(cluster) as client:
-        client.wait_for_workers(2)
+        client.wait_for_workers(1, timeout=60)
         yield client
         # Nothing is left behind by any test.
         for _ in range(100):
@@ -142,6 +159,53 @@ def test_two_processes_give_what_one_does(kind, data, states, how, client):
     bounds = {"low": -3, "high": max(map(max, data))} if kind is GaussianHMM else {}
     local = kind.fit(flat, states, **bounds, **how, **HOW)
     np.testing.assert_allclose(here.emission, local.emission, rtol=1e-9)
+
+
+def test_linear_models(client):
+    data = [RNG.integers(-40, 40, (150, 2)).cumsum(axis=0) for _ in range(6)]
+    how = {"n_iter": 4, "tol": 0, "diagonal": ["observation_cov"]}
+    local = LGSSM.fit(data, 1, **how)
+    one = distributed.fit([data], None, 1, model=LGSSM, **how)
+    bits = [entry.objective for entry in one.history]
+    np.testing.assert_allclose(bits, local.history, rtol=1e-12)
+    one._history = local.history
+    assert_same(one, local)
+    shards = [[x] for x in data]
+    here = distributed.fit(shards, None, model=LGSSM, init=local, **how)
+    assert_same(here, distributed.fit(shards, client, model=LGSSM, init=local, **how))
+    further = LGSSM.fit(data, init=local, **how)
+    for name, array in here.parameters().items():
+        np.testing.assert_allclose(array, further.parameters()[name], 1e-6, 1e-6)
+
+
+def test_models_of_vectors(client):
+    data = [RNG.normal(3 * (i % 2), 1, (40, 2)) for i in range(10)]
+    kind = MultivariateGaussianHMM
+    local = kind.fit(data, 2, **HOW)
+    one = distributed.fit([data], None, 2, model=kind, **HOW)
+    np.testing.assert_allclose(one.means, local.means, rtol=1e-9)
+    shards = [data[i::5] for i in range(5)]
+    here = distributed.fit(shards, None, 2, model=kind, **HOW)
+    assert_same(here, distributed.fit(shards, client, 2, model=kind, **HOW))
+
+
+def test_both_steps_of_linear_models():
+    data = [RNG.integers(-40, 40, (150, 2)).cumsum(axis=0) for _ in range(4)]
+    start = LGSSM.spectral(data, 1)
+    moments = start.expect(data)
+    assert (moments.n_sequences, moments.n_symbols) == (4, 1200)
+    assert_same(
+        start.maximise(moments), unfitted(LGSSM.fit(data, init=start, n_iter=1))
+    )
+    parts = sum(start.expect(x) for x in data)
+    np.testing.assert_allclose(parts.emit, moments.emit, rtol=1e-9)
+    assert parts.information_content == pytest.approx(moments.information_content)
+    with pytest.raises(errors.ModelError, match=r"moments of shape \(3, 3\) are"):
+        LGSSM.spectral(data, 2, lags=4).maximise(moments)
+    with pytest.raises(errors.ModelError, match="moments must be Moments, not 3"):
+        start.maximise(3)
+    with pytest.raises(errors.ModelError, match="there is no parameter x"):
+        start.maximise(moments, fixed=["x"])
 
 
 def test_paths_threads_and_a_start(paths, dask, client):
@@ -250,17 +314,6 @@ def test_an_interrupt_leaves_no_tasks(paths, client):
 
     with pytest.raises(KeyboardInterrupt):
         distributed.fit(paths, client, 3, read=slow_lines_of, progress=progress, **HOW)
-
-
-def ends_the_worker(shard):
-    if shard == "bad":
-        os._exit(1)
-    return LINES
-
-
-def test_a_shard_that_ends_workers_is_given_up(client):
-    with pytest.raises(WorkerError, match="shard 1: all workers that took it died"):
-        distributed.fit(["good", "bad"], client, 3, read=ends_the_worker, **HOW)
 
 
 # ---- errors
@@ -435,6 +488,32 @@ def test_names_of_a_tree(tree, tmp_path):
         distributed.compress_tree(tree, model=HMM.random(2, 256, seed=0))
 
 
+def test_a_file_that_ends_workers_fails_alone(tree, monkeypatch):
+    class Dying(Here):
+        def each(self, work, items):
+            for number, (job, task) in enumerate(items):
+                bad = any("03.txt" in path for path, _ in task)
+                yield number, WorkerError("died") if bad else work(job, task)
+
+    monkeypatch.setattr("bbans.distributed.files.workers_of", lambda client: Dying())
+    done = distributed.compress_tree(tree, level=1)
+    assert [one.path for one in done] == sorted(one.path for one in done)
+    assert [(one.path[-6:], one.error) for one in done if one.status == "failed"] == [
+        ("03.txt", "died")
+    ]
+    assert [one.status for one in done].count("done") == 20
+
+
+def test_a_file_that_a_worker_did_before_it_died(tree):
+    source = tree / "00.txt"
+    job = files._Job(True, None, 1, 1, keep=False, force=False)
+    for status in ("done", "skipped"):
+        result = files._result(job, str(source), f"{source}.bbz")
+        assert (result.status, result.error) == (status, "")
+        assert not source.exists()
+    assert files._result(job, "absent", "absent.bbz").status == "failed"
+
+
 def test_an_interrupt_ends_a_tree(tree, client, monkeypatch):
     monkeypatch.setattr("bbans.distributed.files._TASK_FILES", 1)
 
@@ -449,3 +528,17 @@ def test_an_interrupt_ends_a_tree(tree, client, monkeypatch):
             break
         time.sleep(0.05)
     assert "failed" not in {one.status for one in again}
+
+
+# ---- last, as Dask may not start a worker again that dies as soon as it has begun
+
+
+def ends_the_worker(shard):
+    if shard == "bad":
+        os._exit(1)
+    return LINES
+
+
+def test_a_shard_that_ends_workers_is_given_up(client):
+    with pytest.raises(WorkerError, match="shard 1: all workers that took it died"):
+        distributed.fit(["good", "bad"], client, 3, read=ends_the_worker, **HOW)

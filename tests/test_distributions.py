@@ -13,6 +13,7 @@ from bbans.distributions import (
     BetaBinomial,
     Binomial,
     Categorical,
+    Custom,
     Distribution,
     Family,
     Gaussian,
@@ -24,6 +25,8 @@ from bbans.distributions import (
     Multivariate,
     NegativeBinomial,
     Poisson,
+    Ragged,
+    RaggedTable,
     StudentT,
     Table,
     Uniform,
@@ -37,6 +40,13 @@ from bbans.distributions import (
 
 TABLE = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]], prec=12)
 FAMILY, LEAKY = Family.logistic(leak=False), Family.logistic()
+RAGGED = RaggedTable([[0, 3, 9, 16], [0, 5, 16]], 4, offsets=[0, -2])
+
+
+def uniform(x, width):
+    return np.clip(x / width, 0, 1)
+
+
 SHOWN = [
     (Categorical(TABLE), "Categorical(table=<Table of 2 x 3, 12 bits>)"),
     (Categorical(TABLE, 1), "rows=1"),
@@ -47,6 +57,10 @@ SHOWN = [
     (Uniform(6), "Uniform(total=6)"),
     (Uniform(6, (2, 2)), "Uniform(total=6, shape=(2, 2))"),
     (UniformRange(-3, 9, 2), "UniformRange(low=-3, high=9, shape=(2,))"),
+    (UniformRange([1, 2], 9), "UniformRange(low=[1, 2], high=9)"),
+    (Ragged(RAGGED, [1]), "table=<RaggedTable of 2 x 2 to 3, 4 bits>, rows=[1])"),
+    (Ragged(RAGGED, 0, 2), "shape=(2,))"),
+    (Custom(uniform, 0, 9, 2.0), "Custom(cdf='uniform', low=0, high=9, p0=2.0)"),
     (Bernoulli([0.25, 0.5]), "Bernoulli(one=[0.25, 0.5])"),
     (Bernoulli(3, prec=4), "Bernoulli(one=3, prec=4)"),
     (Gaussian([2.5, -40.0], 1.0), "Gaussian(mean=[2.5, -40.0], deviation=1.0)"),
@@ -203,6 +217,10 @@ def bits_of(law, value):
         (Bernoulli(9, prec=4), range(2)),
         (Uniform(5), range(5)),
         (UniformRange(-3, 4), range(-3, 5)),
+        (UniformRange(np.array(-3), 4), range(-3, 5)),
+        (Ragged(RAGGED), range(3)),
+        (Ragged(RAGGED, 1), range(-2, 0)),
+        (Custom(uniform, -9, 9, 3.7), range(-9, 10)),
         (Gaussian(2.7, 3.0), range(-9, 9)),
         (Gaussian(-2.7, 0.3, leak=False, copy=False), range(-4, -1)),
         (Laplace(1e6 + 0.2, 40.0), range(10**6 - 9, 10**6 + 9)),

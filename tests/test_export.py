@@ -136,7 +136,7 @@ def test_the_command_writes_the_header(tmp_path, capsys):
     assert main([*command, "--c-header", str(out)]) == 0
     assert out.read_text() == c_header(model, "sensor")
     assert main([*command, "--c-header", str(out)]) == 1
-    assert "--force" in capsys.readouterr().err
+    assert "exists: -f replaces it" in capsys.readouterr().err
     assert main([*command, "--c-header", str(out), "-f"]) == 0
 
 

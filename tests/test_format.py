@@ -14,7 +14,7 @@ import pytest
 import reference
 from blocks import FLOATS as FLOAT_TYPES
 from blocks import encode_float, encode_grid, geometry
-from shared import ALL_BYTES, in_mode, random_hierarchy
+from shared import ALL_BYTES, in_mode, random_hierarchy, random_vectors
 
 from bbans import (
     LGSSM,
@@ -246,11 +246,31 @@ def test_model_files_of_linear_gaussian_models():
     words = lib.bbans_lgssm_step_words(1, 1)
     assert len(data) == at + model.n_steps * (8 * 2 + 4 * words) + 4
     limits = [numbers(text, r"(-\d+)\s+to (\d+)") for text in MODEL.split("shift,")[1:]]
-    assert limits == [[-40, 60]]
+    assert limits == [[-40, 60]] * 2  # here, and of models of vectors
     assert numbers(MODEL, r"final \(n\), (-\d+) to (\d+)") == [
         lib.BBANS_SCALE_MIN,
         lib.BBANS_SCALE_MAX,
     ]
+
+
+def test_model_files_of_vectors():
+    """The header's fields are where the document has them, and the numbers after."""
+    rows = tables(MODEL)[4]
+    model = random_vectors(3, 2, seed=1).freeze(prec=12)
+    names = ["states K", "channels D", "start length c", "covariances: 0 diagonal, 1 f"]
+    for (_, _, text), name in zip(rows, names, strict=False):
+        assert text.startswith(name)
+    data = header(9, 0, 0, 12, 0) + struct.pack("<4I", 3, 2, model.start_length, 1)
+    data += model.initial.astype("<u4").tobytes()
+    data += model.transition.astype("<u4").tobytes()
+    data += model.location.astype("<i8").tobytes()
+    data += model.scale.astype("<i4").tobytes()
+    for lower in model.lower.astype("<i4"):
+        data += lower[0, :1].tobytes() + lower[1, :2].tobytes()
+    assert model.to_bytes() == data + struct.pack("<I", crc32(data))
+    assert re.search(r"; (\d) hidden Markov model of vectors", MODEL)[1] == "9"
+    assert numbers(rows[0][2], r"K, (\d+) to (\d+)") == [1, lib.BBANS_COMPONENTS_MAX]
+    assert numbers(rows[1][2], r"D, (\d+) to (\d+)") == [1, lib.BBANS_LATENTS_MAX]
 
 
 def test_limits_of_the_model_file():

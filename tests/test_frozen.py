@@ -13,6 +13,7 @@ from shared import (
     random_lgssm,
     random_message,
     random_tree,
+    random_vectors,
 )
 
 from bbans import (
@@ -71,6 +72,10 @@ CASES = {
     "rows": (
         lambda: random_lgssm(2, 3, seed=4).freeze(),
         random_lgssm(2, 3, seed=4).sample(200, seed=1)[0],
+    ),
+    "vectors": (
+        lambda: random_vectors(3, 2, seed=4).freeze(),
+        random_vectors(3, 2, seed=4).sample(200, seed=1)[0],
     ),
 }
 
@@ -340,6 +345,7 @@ def test_every_type_has_its_number():
         6: "FrozenHierarchicalHMM",
         7: "FrozenTree",
         8: "FrozenContextMixer",
+        9: "FrozenGaussianHMM",
     }
 
 

@@ -22,6 +22,7 @@ from test_coders import CASES
 import bbans
 from bbans import (
     codecs,
+    compressai,
     distributions,
     formats,
     frozen,
@@ -43,6 +44,9 @@ LEVELS = bbans.HierarchicalHMM.random([2, 3], 2, seed=0)
 ROWS = np.array([[0, 1], [1, 1], [0, 0], [1, 0], [1, 1]])
 TREE = bbans.LatentTree.fit(ROWS, 2, epochs=1, progress=False)
 LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
+VECTORS = bbans.MultivariateGaussianHMM(
+    [0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0, 0], [30, -30]], [np.eye(2)] * 2
+)
 VAE = random_vae(HEADS[0], [3, 2], seed=0)
 DEEP_SSM = random_deep_ssm(HEADS[0], 2, 3, seed=0)
 BITS = random_observations(HEADS[0], 40, seed=0)
@@ -156,6 +160,26 @@ class Guess:
         return "Guess()"
 
 
+RAGGED = distributions.RaggedTable([[0, 3, 16], [0, 16]], 4, offsets=[0, -2])
+ONE = [[0, 9, 65536]], [3], [5]
+
+
+def repeats(a, b):
+    return repr(a) == repr(b)
+
+
+def buffered():
+    encoder = compressai.BufferedRansEncoder()
+    encoder.encode_with_indexes([5, 9], [0, 0], *ONE)
+    return encoder
+
+
+def decoder():
+    made = compressai.RansDecoder()
+    made.set_stream(buffered().flush())
+    return made
+
+
 X, MAP = networks.Input(4), networks.Input((2, 2, 4))
 KERNEL = [[[[1, 2, 3, 4]]]]
 LAYERS = [
@@ -199,6 +223,11 @@ EXAMPLES = [
     ),
     (FAMILY, equal),
     (TABLE, shares("cdf", "prec")),
+    (RAGGED, shares("prec", "offsets", "n_symbols", "escape")),
+    (compressai.Tables([[0, 65536]], [2], [0]), repeats),
+    (compressai.RansEncoder(), repeats),
+    (buffered(), repeats),
+    (decoder(), repeats),
     (started(), lambda a, b: a == b),
     (codecs.Serial([GAUSSIAN, distributions.Uniform(2)]), codes(([1, 2], 1))),
     (codecs.Repeat(distributions.Uniform(9), 2), codes((1, 2))),
@@ -232,6 +261,7 @@ EXAMPLES = [
     (ARHMM.freeze(), equal),
     (LEVELS.freeze(), equal),
     (LGSSM.freeze(), equal),
+    (VECTORS.freeze(), equal),
     (TREE.freeze(), equal),
     (VAE.freeze(BITS), equal),
     (random_tree(5, 3, [2, 4], seed=0), equal),
@@ -253,6 +283,11 @@ EXAMPLES = [
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (MIXER, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (TREE, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
+    (VECTORS, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
+    (
+        VECTORS.expect([[1, 2], [30, -30]]),
+        lambda a, b: a.first.tolist() == b.first.tolist(),
+    ),
     (LGSSM, lambda a, b: repr(a.parameters()) == repr(b.parameters())),
     (VAE, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
@@ -348,6 +383,16 @@ def test_a_copy_is_the_same(example, same, way):
 def test_what_is_half_done_refuses(example, same, way):
     with pytest.raises(TypeError, match=same):
         COPIES[way](example)
+
+
+def test_a_copied_stream_goes_on_by_itself():
+    encoder = buffered()
+    copy.copy(encoder).encode_with_indexes([6], [0], *ONE)
+    assert encoder.flush() == buffered().flush()
+    one = decoder()
+    two = copy.copy(one)
+    assert one.decode_stream([0], *ONE) == two.decode_stream([0], *ONE) == [5]
+    assert one.decode_stream([0], *ONE) == two.decode_stream([0], *ONE) == [9]
 
 
 def test_a_copied_message_goes_on_by_itself():

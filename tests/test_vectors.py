@@ -187,12 +187,13 @@ def test_networks(case):
         lib.bbans_isa_use(best)
 
 
-@pytest.mark.parametrize("kind", ["vae", "deep_ssm", "tree"])
+@pytest.mark.parametrize("kind", ["vae", "deep_ssm", "tree", "gaussian_hmm"])
 @pytest.mark.parametrize("predictive", [False, True])
 def test_sequences_of_rows(kind, predictive):
     vectors = json.loads((VECTORS / f"{kind}_v1.json").read_text())
     assert vectors["format"] == 1
-    assert len(vectors["cases"]) == {"vae": 20, "deep_ssm": 10, "tree": 7}[kind]
+    sizes = {"vae": 20, "deep_ssm": 10, "tree": 7, "gaussian_hmm": 8}
+    assert len(vectors["cases"]) == sizes[kind]
     for case in vectors["cases"]:
         file = bytes.fromhex(case["file"])
         model = FrozenModel.from_bytes(file)

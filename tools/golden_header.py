@@ -163,11 +163,13 @@ def latents() -> list[str]:
         "deep_ssm_v1.json",
         "hierarchy_v1.json",
         "tree_v1.json",
+        "gaussian_hmm_v1.json",
     ):
+        ctype = "int64_t" if file == "gaussian_hmm_v1.json" else "int32_t"
         for model in json.loads((VECTORS / file).read_text())["cases"]:
             for case in model["sequences"]:
                 name = f"golden_latent_case_{len(cases)}"
-                parts.append(array("int32_t", name + "_x", numbers_of(case["xs"])))
+                parts.append(array(ctype, name + "_x", numbers_of(case["xs"])))
                 parts += encoded(name, case)
                 cases.append(entry(name, case, len(models)))
             name = f"golden_latent_{len(models)}"
@@ -235,7 +237,27 @@ def blocks() -> list[str]:
         data = bytes_of(name + "_data", case["data"], parts)
         levels = case["levels"] or [1, 0]  # none
         cases.append(f"{{{block}, {data}, {case['line']}, {levels[0]}, {levels[-1]}}}")
-    return [*parts, struct_array("block", cases)]
+    return [*parts, struct_array("block", cases), *ragged()]
+
+
+def ragged() -> list[str]:
+    """Ragged tables, and values on messages."""
+    parts, cases = [], []
+    for i, case in enumerate(cases_of("ragged_v1.json")):
+        name = f"golden_ragged_{i}"
+        symbols = [len(row) - 1 for row in case["rows"]]
+        parts.append(array("uint32_t", name + "_cdf", flat(case["rows"])))
+        parts.append(array("uint32_t", name + "_symbols", symbols))
+        parts.append(array("int64_t", name + "_offset", case["offsets"]))
+        parts.append(array("uint8_t", name + "_row", case["indexes"]))
+        parts.append(array("int64_t", name + "_value", case["values"]))
+        message = bytes_of(name + "_message", case["message"], parts)
+        cases.append(
+            f"{{{name}_cdf, {name}_symbols, {name}_offset, {len(symbols)}, "
+            f"{case['prec']}, {case['escape']}, {case['lanes']}, {name}_row, "
+            f"{name}_value, {len(case['values'])}, {message}}}"
+        )
+    return [*parts, struct_array("ragged_case", cases)]
 
 
 def particle_entry(name: str, case: dict, model: int, parts: list[str]) -> str:

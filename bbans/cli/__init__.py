@@ -1,1 +1,1 @@
-"""The command line: bbans demo | train | compress | decompress | info | export."""
+"""The command line: bbans FILE..., and commands."""

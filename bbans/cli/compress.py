@@ -3,58 +3,53 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable
+from typing import BinaryIO, cast
 
 from bbans import api
 from bbans._files import Resumed, read_full
-from bbans.cli.options import (
-    add_command,
-    add_force,
-    add_quiet,
+from bbans.cli.arrays import (
+    array_of,
     axes_of,
-    check_ranges,
     element_type,
-    model_of,
+    is_array,
     shape_of,
     type_name,
 )
+from bbans.cli.options import (
+    SUFFIX,
+    Parser,
+    add_force,
+    add_levels,
+    add_quiet,
+    add_threads,
+    check_ranges,
+    command_parser,
+    model_of,
+    threads_of,
+)
 from bbans.cli.streams import (
-    array_of,
     beside,
     called,
-    is_array,
     progress_bar,
     reading,
     say,
     writing,
 )
 from bbans.errors import ModelError
-from bbans.files.hint import grid_axes, looks_like
 from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder, head_left
-from bbans.formats.coders import (
-    LEVEL_DEFAULT,
-    LEVEL_MAX,
-    ByteCoder,
-    Coder,
-    ModelCoder,
-)
+from bbans.formats.coders import ByteCoder, Coder, ModelCoder
 from bbans.formats.container import BLOCK_BYTES_MAX
 from bbans.formats.grid_coder import GridCoder
 from bbans.formats.mixing_coder import MixingCoder
 
-__all__ = ["SUFFIX", "add", "run"]
-
-SUFFIX = ".bbz"
+__all__ = ["compress_to", "parser", "run"]
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "compress",
-        run,
-        "compress a file",
         "Compress FILE. An output file appears only when it is whole.",
     )
     parser.set_defaults(binary=True)
@@ -78,22 +73,11 @@ def add(commands: Any) -> None:
         "-m",
         "--model",
         metavar="MODEL",
-        type=Path,
         help="a frozen model (.bbm), or one that comes with bbans: english, text, "
         "digits, digit_rows; by default bytes are coded by their own frequencies",
     )
-    for level in range(1, LEVEL_MAX + 1):
-        shown = {1: "fast", LEVEL_MAX: "small"}.get(level)
-        parser.add_argument(
-            f"-{level}",
-            action="store_const",
-            const=level,
-            dest="level",
-            default=LEVEL_DEFAULT,
-            help=argparse.SUPPRESS
-            if shown is None
-            else f"{shown}; -1 to -{LEVEL_MAX}, by default -{LEVEL_DEFAULT}",
-        )
+    add_levels(parser)
+    add_threads(parser)
     add_force(parser)
     parser.add_argument(
         "--block-size",
@@ -138,6 +122,7 @@ def add(commands: Any) -> None:
         help="with --shape, or a .npy file: what the axes of images, video, volumes or "
         "maps are: a letter each, as tyx or yxc, or names, as time,lat,lon",
     )
+    return parser
 
 
 def run(options: argparse.Namespace) -> None:
@@ -147,21 +132,20 @@ def run(options: argparse.Namespace) -> None:
     if output is None:
         output = beside(options.file, options.file + SUFFIX)
     _check_axes(options)
-    channels = 1 if options.channels is None else options.channels
     coder: Coder | None = None
     if options.axes is not None:
         coder = GridCoder(options.axes, options.level)
     if options.kind is not None and (options.type or options.model) is not None:
         options.wrong_usage("--as is for files without --type and -m")
     if options.model is None:
-        if channels < 1:
-            raise ModelError(f"--channels {channels}: a signal has at least 1")
+        if options.channels is not None and options.channels < 1:
+            raise ModelError(f"--channels {options.channels}: a signal has at least 1")
     else:
         coder = ModelCoder(model_of(options.model), options.level)
         width = coder.width((0,))
         if options.channels not in (None, width):
             options.wrong_usage(
-                f"--channels {channels} conflicts with -m {options.model}: the "
+                f"--channels {options.channels} conflicts with -m {options.model}: the "
                 f"model has {width} observed dimension{'s' * (width > 1)}"
             )
     if is_array(options.file) and options.type is not None:
@@ -172,27 +156,43 @@ def run(options: argparse.Namespace) -> None:
         writing(output, options, source) as sink,
     ):
         if is_array(options.file) and (options.model or options.axes) is not None:
-            size = options.block_size
-            sink.write(api.compress(array_of(source), coder, block_size=size))
+            array, size = array_of(source), options.block_size
+            threads = threads_of(options, options.level)
+            sink.write(api.compress(array, coder, block_size=size, threads=threads))
             return
-        if coder is None and options.type is None:
-            head = read_full(source, HEAD_BYTES)
-            head += read_full(source, head_left(head))
-            coder = file_coder(head, options.kind or "auto", options.level)
-            source = cast(BinaryIO, Resumed(head, source))
-            if not (options.kind or options.quiet):
-                _hint(head, coder, options.file)
-        api.compress_file(
-            source,
-            sink,
-            coder,
-            level=options.level if coder is None else None,
-            block_size=options.block_size,
-            dtype=options.type,
-            channels=channels,
-            shape=options.shape,
-            progress=progress,
-        )
+        hints = not (options.kind or options.quiet)
+        compress_to(sink, source, coder, options, progress, hints=hints)
+
+
+def compress_to(
+    sink: BinaryIO,
+    source: BinaryIO,
+    coder: Coder | None,
+    options: argparse.Namespace,
+    progress: Callable[[int], object] | None,
+    *,
+    hints: bool,
+) -> None:
+    """Compress a file as the options say, and with `hints` say what may be better."""
+    if coder is None and options.type is None:
+        head = read_full(source, HEAD_BYTES)
+        head += read_full(source, head_left(head))
+        coder = file_coder(head, options.kind or "auto", options.level)
+        source = cast(BinaryIO, Resumed(head, source))
+        if hints:
+            _hint(head, coder, options.file)
+    api.compress_file(
+        source,
+        sink,
+        coder,
+        level=options.level if coder is None else None,
+        block_size=options.block_size,
+        threads=threads_of(options, options.level),
+        dtype=options.type,
+        channels=1 if options.channels is None else options.channels,
+        shape=options.shape,
+        progress=progress,
+    )
 
 
 def _check_axes(options: argparse.Namespace) -> None:
@@ -213,6 +213,8 @@ def _check_axes(options: argparse.Namespace) -> None:
 def _hint(head: bytes, coder: Coder, name: str) -> None:
     """Say so if bytes look like samples, or an array like images: as these they would
     be smaller."""
+    from bbans.files.hint import grid_axes, looks_like
+
     axes = grid_axes(head)
     if axes is not None and is_array(name):
         say(

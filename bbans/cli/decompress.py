@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import argparse
 import io
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
 from bbans import api
 from bbans._files import read_all
-from bbans.cli.compress import SUFFIX
-from bbans.cli.options import add_command, add_force, add_quiet, model_of, size
+from bbans.cli.arrays import is_array
+from bbans.cli.options import (
+    SUFFIX,
+    Parser,
+    add_force,
+    add_quiet,
+    add_threads,
+    command_parser,
+    model_of,
+    size,
+    threads_of,
+)
 from bbans.cli.streams import (
     beside,
     called,
-    is_array,
     is_stdin,
     progress_bar,
     reading,
@@ -27,16 +36,16 @@ from bbans.cli.streams import (
 from bbans.errors import FormatError, ModelError
 from bbans.formats.container import ContainerReader
 
-__all__ = ["add", "run"]
+if TYPE_CHECKING:
+    from bbans.frozen.base import FrozenModel
+
+__all__ = ["decompress_to", "parser", "run"]
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "decompress",
-        run,
-        "restore a file",
         "Restore FILE. An output file appears only when it is whole.",
     )
     add_quiet(parser)
@@ -54,9 +63,9 @@ def add(commands: Any) -> None:
         "-m",
         "--model",
         metavar="MODEL",
-        type=Path,
         help="the frozen model (.bbm) that FILE names, if it does",
     )
+    add_threads(parser)
     add_force(parser)
     parser.add_argument(
         "--salvage",
@@ -70,6 +79,7 @@ def add(commands: Any) -> None:
         help="refuse to write more bytes: a number, or one with K, M, G or T (powers "
         "of 1024, as are KiB ..; KB .. are powers of 1000); default: no limit",
     )
+    return parser
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -91,19 +101,43 @@ def run(options: argparse.Namespace) -> bool:
         progress_bar(None, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
-        if is_array(output) and not options.salvage:
-            data = read_all(source)
-            if ContainerReader(memoryview(data)).header.type is np.ndarray:
-                array = api.decompress(data, model, max_bytes=options.max_size)
-                np.lib.format.write_array(sink, array)
-                return True
-            source = cast(BinaryIO, io.BytesIO(data))
-        api.decompress_file(
-            source,
+        decompress_to(
             sink,
+            source,
             model,
+            options,
+            progress,
             salvage=salvage if options.salvage else None,
-            progress=progress,
-            max_bytes=options.max_size,
+            header=is_array(output) and not options.salvage,
         )
     return not damaged
+
+
+def decompress_to(
+    sink: BinaryIO,
+    source: BinaryIO,
+    model: FrozenModel | None,
+    options: argparse.Namespace,
+    progress: Callable[[int], object] | None,
+    *,
+    salvage: Callable[[FormatError], object] | None = None,
+    header: bool = False,
+) -> None:
+    """Restore a file; with `header` an array with that of a .npy file."""
+    most, threads = options.max_size, threads_of(options)
+    if header:
+        data = read_all(source)
+        if ContainerReader(memoryview(data)).header.is_array:
+            array = api.decompress(data, model, max_bytes=most, threads=threads)
+            np.lib.format.write_array(sink, array)
+            return
+        source = cast(BinaryIO, io.BytesIO(data))
+    api.decompress_file(
+        source,
+        sink,
+        model,
+        salvage=salvage,
+        progress=progress,
+        max_bytes=most,
+        threads=threads,
+    )

@@ -10,17 +10,17 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from bbans._files import read_all
-from bbans.cli.options import add_command, add_quiet, check_ranges
+from bbans.cli.options import Parser, add_quiet, check_ranges, command_parser
 from bbans.cli.streams import check_not_read, reading
 from bbans.errors import BbansError, ModelError
 from bbans.frozen.base import FrozenModel
 
-__all__ = ["Point", "add", "experiment", "measure", "python_text", "run"]
+__all__ = ["Point", "experiment", "measure", "parser", "python_text", "run"]
 
 LENGTHS = [2**k for k in range(2, 15)]
 N_STATES = 64
@@ -32,13 +32,10 @@ N_IMAGES = 1000
 FIGURE_OPTIONS, VAE_OPTIONS = ("text", "iterations"), ("data", "images")
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "demo",
-        run,
-        "reproduce Figure 1 of the paper, or code images under a VAE",
         "figure: compress samples of a random HMM and English text at T = 4 .. 16384, "
         "print the length of the message and its information content h(x), and draw "
         "the bits over h(x). vae: code images drawn from a variational autoencoder "
@@ -87,6 +84,7 @@ def add(commands: Any) -> None:
         help=f"with vae: how many (default: {N_IMAGES})",
     )
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    return parser
 
 
 def run(options: argparse.Namespace) -> None:

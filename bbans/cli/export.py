@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from bbans.cli.options import add_command, add_force, model_of
+from bbans.cli.options import Parser, add_force, command_parser, model_of
 from bbans.cli.streams import writing
 from bbans.frozen.c_header import c_header
 
-__all__ = ["add", "run"]
+__all__ = ["parser", "run"]
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "export",
-        run,
-        "write a model as C for devices",
         "Write a frozen model as a C header for csrc/bbans_tiny.h: a hidden Markov "
         "model of at most 15 bits (train --prec 15) as constant tables, an "
         "autoregressive one as its model file, with which devices code records.",
@@ -35,6 +31,7 @@ def add(commands: Any) -> None:
         "--name", default="model", help="C name of the model (default: %(default)s)"
     )
     add_force(parser)
+    return parser
 
 
 def run(options: argparse.Namespace) -> None:

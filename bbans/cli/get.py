@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bbans.cli.options import add_command
+from bbans.cli.options import Parser, command_parser
 from bbans.cli.unpack import add_file, opened
 from bbans.errors import ModelError
 from bbans.records.file import as_text_bytes
 
-__all__ = ["add", "run"]
+__all__ = ["parser", "run"]
 
 _AT_A_TIME = 4096
 
@@ -24,13 +24,10 @@ class Selection(NamedTuple):
     key: int | slice
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "get",
-        run,
-        "print records of a record file",
         "Write the records of FILE with the given numbers to stdout, one per line.",
     )
     add_file(parser)
@@ -44,6 +41,7 @@ def add(commands: Any) -> None:
     )
     # Numbers from the end are no options, though they begin like one.
     vars(parser)["_negative_number_matcher"] = re.compile("-[0-9]+(:.*)?$")
+    return parser
 
 
 def selection(text: str) -> Selection:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from bbans._files import Resumed, read_full
 from bbans._kinds import RECORDS, START_BYTES
-from bbans.cli.options import add_command
+from bbans.cli.options import Parser, command_parser
 from bbans.cli.streams import reading
 from bbans.formats.info import describe
 from bbans.records.facts import record_file_facts
 
-__all__ = ["add", "run"]
+__all__ = ["parser", "run"]
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "info",
-        run,
-        "describe a compressed file or a model",
         "Say what a compressed file or a model file holds, and check every checksum, "
         "in little memory.",
     )
     parser.add_argument("file", metavar="FILE", help="- is stdin")
+    return parser
 
 
 def run(options: argparse.Namespace) -> None:

@@ -3,51 +3,82 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, NoReturn
-
-import numpy as np
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bbans._files import read_all
+from bbans._threads import fitting
 from bbans.cli.streams import reading, shown
 from bbans.errors import ModelError
-from bbans.formats.axes import as_axes
-from bbans.formats.container import FLOAT_NAMES
-from bbans.frozen.base import FrozenModel
-from bbans.frozen.model_file import SHIPPED, shipped_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bbans.frozen.base import FrozenModel
 
 __all__ = [
-    "TYPES",
+    "SUFFIX",
     "Parser",
-    "add_command",
     "add_force",
+    "add_levels",
     "add_quiet",
-    "axes_of",
+    "add_threads",
     "check_ranges",
+    "command_parser",
     "context_order",
-    "dtype_of",
-    "element_type",
     "model_of",
-    "shape_of",
     "size",
     "state_counts",
-    "type_name",
+    "threads_of",
 ]
 
-TYPES = ["int", *(f"{sign}int{8 << i}" for i in range(4) for sign in ("u", ""))]
-#: Those of floats: numpy has the first three, which may be big-endian.
-FLOATS = [*FLOAT_NAMES.values()]
+#: What the name of a compressed file ends in.
+SUFFIX = ".bbz"
+# As `bbans.formats.coders` has them, which takes a while to load; tests compare.
+LEVEL_DEFAULT, LEVEL_MAX = 5, 9
+# Bytes that a thread takes at the most with its block and the result: at level 9, whose
+# blocks have 16 MiB, and at levels 1 and 2.
+LONG_BLOCK, SHORT_BLOCK = 200 << 20, 8 << 20
+
+
+def _formatter(kind: type[argparse.HelpFormatter], prog: str) -> argparse.HelpFormatter:
+    """Formats help, in the width of the terminal: argparse would import shutil, with
+    all it has for archives, for that, and when an argument is added too."""
+    try:
+        width = int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        try:
+            width = os.get_terminal_size(1).columns
+        except OSError:  # no terminal
+            width = 0
+    return kind(prog, width=(width or 80) - 2)
 
 
 class Parser(argparse.ArgumentParser):
-    """Says itself what it does not know, and does not hide that nobody reads it."""
+    """Says itself what it does not know, and does not hide that nobody reads it.
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    Parameters
+    ----------
+    intermixed : bool
+        Names may stand between options, which are not abbreviated.
+    """
+
+    def __init__(
+        self, *, intermixed: bool = False, epilog: str | None = None, **options: Any
+    ) -> None:
+        kind = argparse.HelpFormatter
+        if epilog is not None:
+            kind = argparse.RawDescriptionHelpFormatter
+        super().__init__(
+            epilog=epilog,
+            formatter_class=partial(_formatter, kind),
+            allow_abbrev=not intermixed,
+            **options,
+        )
+        self._intermixed = intermixed
         self._names: list[str] = []
 
     def add_argument(self, *flags: Any, **options: Any) -> argparse.Action:
@@ -56,9 +87,17 @@ class Parser(argparse.ArgumentParser):
             self._names.append(action.dest)
         return action
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         args = sys.argv[1:] if args is None else list(args)
-        found, unknown = super().parse_known_args(args, namespace)
+        after: list[str] = []
+        if self._intermixed and "--" in args:
+            end = args.index("--")
+            args, after = args[:end], args[end + 1 :]
+        unknown: list[str] = []
+        if self._intermixed:
+            found = self.parse_intermixed_args(args, namespace)
+        else:
+            found, unknown = self.parse_known_args(args, namespace)
         if "--" not in args:  # -9 is an option, though argparse takes it for a name
             for dest in self._names:
                 value = getattr(found, dest)
@@ -67,7 +106,9 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             wrong = [name for name in unknown if name.startswith("-")] or unknown
             self.error(f"unrecognized arguments: {' '.join(wrong)}")
-        return found, unknown
+        if after:
+            found.files += after
+        return found
 
     def error(self, message: str) -> NoReturn:
         super().error(shown(message))
@@ -80,31 +121,64 @@ class Parser(argparse.ArgumentParser):
                 raise
 
 
-def add_command(
-    commands: Any,
-    name: str,
-    run: Callable[[argparse.Namespace], object],
-    help: str,
-    description: str,
-) -> Parser:
-    """Add the parser of a command, which `run` runs."""
-    parser: Parser = commands.add_parser(name, help=help, description=description)
-    parser.set_defaults(run=run, binary=False, wrong_usage=parser.error)
+def command_parser(name: str, description: str) -> Parser:
+    """The parser of a command, to add its arguments to."""
+    parser = Parser(prog=f"bbans {name}", description=description)
+    parser.set_defaults(binary=False)
     return parser
 
 
-def add_quiet(parser: Parser) -> None:
+def add_quiet(parser: Parser, what: str = "no progress on stderr") -> None:
     """Add --quiet."""
-    parser.add_argument(
-        "-q", "--quiet", action="store_true", help="no progress on stderr"
-    )
+    parser.add_argument("-q", "--quiet", action="store_true", help=what)
 
 
-def add_force(parser: Parser, output: str = "output") -> None:
+def add_force(parser: Parser, what: str = "replace an existing output") -> None:
     """Add --force."""
+    parser.add_argument("-f", "--force", action="store_true", help=what)
+
+
+def add_levels(parser: Parser) -> None:
+    """Add -1 to -9."""
+    for level in range(1, LEVEL_MAX + 1):
+        shown = {1: "fast", LEVEL_MAX: "small"}.get(level)
+        parser.add_argument(
+            f"-{level}",
+            action="store_const",
+            const=level,
+            dest="level",
+            default=LEVEL_DEFAULT,
+            help=argparse.SUPPRESS
+            if shown is None
+            else f"{shown}; -1 to -{LEVEL_MAX}, by default -{LEVEL_DEFAULT}",
+        )
+
+
+def add_threads(parser: Parser) -> None:
+    """Add --threads."""
     parser.add_argument(
-        "-f", "--force", action="store_true", help=f"replace an existing {output}"
+        "-T",
+        "--threads",
+        metavar="N",
+        type=thread_count,
+        default=0,
+        help="code N blocks at a time; 0, the default: as many as there are cores, and "
+        "memory for. The result does not depend on it",
     )
+
+
+def threads_of(options: argparse.Namespace, level: int = LEVEL_MAX) -> int:
+    """How many threads --threads stands for, to code at this level or a lower one."""
+    return options.threads or fitting(LONG_BLOCK if level > 2 else SHORT_BLOCK)
+
+
+def thread_count(text: str) -> int:
+    """A number of threads, or 0."""
+    if re.fullmatch("[0-9]{1,6}", text) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of threads: say one, or 0 for all cores"
+        )
+    return int(text)
 
 
 def check_ranges(
@@ -166,61 +240,12 @@ def state_counts(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-def shape_of(text: str) -> tuple[int, ...]:
-    """The shape of an array, divided by commas."""
-    if re.fullmatch("(n|-1|[0-9]{1,18})(,[1-9][0-9]{0,17}){0,31}", text) is None:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no shape: say one such as 40,480,640, or n,480,640 for as "
-            "many frames as there are; only the first may be n"
-        )
-    return tuple(-1 if number == "n" else int(number) for number in text.split(","))
-
-
-def axes_of(text: str) -> str | tuple[str, ...]:
-    """What axes are: a letter each, or names, divided by commas."""
-    axes = tuple(text.split(",")) if "," in text else text
-    try:
-        as_axes(axes)
-    except ModelError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return axes
-
-
-def dtype_of(name: str) -> np.dtype[Any]:
-    """The elements that --type names."""
-    return np.dtype("int32" if name == "int" else name).newbyteorder("<")
-
-
-def element_type(text: str) -> np.dtype[Any] | str:
-    """The elements that compress --type names, of either byte order; a name where numpy
-    has no such type."""
-    name = text.removesuffix("be")
-    dtype = None
-    if name in FLOATS[3:] and name == text:
-        return text
-    if name in (*TYPES, *FLOATS[:3]):
-        dtype = dtype_of(name)
-    elif name == "bool" == text:
-        dtype = np.dtype(bool)
-    elif name.startswith(("datetime64", "timedelta64")):
-        with suppress(TypeError, ValueError):
-            dtype = np.dtype(name).newbyteorder("<")
-    if dtype is None:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no type: say one of {', '.join(TYPES + FLOATS)}, bool, or "
-            "one such as datetime64[ns]; a name that ends in be, as int16be, is "
-            "big-endian"
-        )
-    return dtype if name == text else dtype.newbyteorder(">")
-
-
-def type_name(dtype: np.dtype[Any]) -> str:
-    """What --type calls a type of integers."""
-    return dtype.name + "be" * (dtype.str[0] == ">")
-
-
-def model_of(path: Path) -> FrozenModel:
+def model_of(path: Path | str) -> FrozenModel:
     """The model that --model names: of a file, or one that comes with bbans."""
+    # Only when a model is named: they take a while to load.
+    from bbans.frozen.base import FrozenModel
+    from bbans.frozen.model_file import SHIPPED, shipped_model
+
     if str(path) in SHIPPED:
         return shipped_model(str(path))
     with reading(str(path)) as file:

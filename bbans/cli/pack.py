@@ -8,9 +8,10 @@ from typing import Any
 
 from bbans._files import read_all
 from bbans.cli.options import (
-    add_command,
+    Parser,
     add_force,
     add_quiet,
+    command_parser,
     model_of,
     size,
 )
@@ -21,7 +22,7 @@ from bbans.records.codec import RecordCodec
 from bbans.records.file import Records, write_records
 from bbans.records.text import FORMS, TextRecords, split_text
 
-__all__ = ["SUFFIX", "add", "run"]
+__all__ = ["SUFFIX", "parser", "run"]
 
 SUFFIX = ".bbr"
 # What a model may take by default: of few records it is most of the file.
@@ -30,13 +31,10 @@ LEAST_MODEL_BYTES, MOST_MODEL_BYTES, MODEL_PART = 4_000, 256_000, 10
 SAMPLE_BYTES = 500_000
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "pack",
-        run,
-        "make a record file of lines",
         "Write a record file of the lines of FILE, or of the rows of a CSV file. "
         "`bbans get` reads any of them by its number, and `bbans unpack` restores "
         "FILE. A model is trained on FILE first, unless -m names one.",
@@ -100,6 +98,7 @@ def add(commands: Any) -> None:
         action="store_false",
         help="leave MODEL out of the output; reading it then needs -m too",
     )
+    return parser
 
 
 def run(options: argparse.Namespace) -> None:

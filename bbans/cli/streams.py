@@ -10,22 +10,20 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from time import monotonic
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bbans._files import Patient, is_plain, permissions, read_all, replacing
+from bbans._files import Patient, is_plain, permissions, replacing
 from bbans.errors import FormatError, LimitError, ModelError, SymbolError
+
+if TYPE_CHECKING:  # whoever has a Path has imported it
+    from pathlib import Path
 
 __all__ = [
     "STDOUT",
-    "array_of",
     "beside",
     "called",
     "check_not_read",
-    "is_array",
     "is_stdin",
     "is_stdout",
     "progress_bar",
@@ -129,25 +127,6 @@ def reading(name: str) -> Iterator[BinaryIO]:
         raise
 
 
-def is_array(name: str) -> bool:
-    """Whether a file of this name holds an array with its header."""
-    return name.endswith(".npy")
-
-
-def array_of(source: BinaryIO) -> NDArray[Any]:
-    """The array of a .npy file.
-
-    Raises
-    ------
-    FormatError
-        If it is none.
-    """
-    try:
-        return np.lib.format.read_array(io.BytesIO(read_all(source)))
-    except (ValueError, EOFError) as error:
-        raise FormatError(f"no array (.npy): {error}") from error
-
-
 @contextmanager
 def writing(
     name: str, options: argparse.Namespace, source: BinaryIO | None = None
@@ -161,8 +140,11 @@ def writing(
         with writing_file(name, options, source) as file:
             yield file
         return
-    if sys.stdout.isatty() and options.binary:
-        raise ModelError("this is no text for a terminal: say -o FILE")
+    if options.binary and not options.force and sys.stdout.isatty():
+        raise ModelError(
+            f"{STDOUT}: a terminal takes no compressed data: -f writes it, -o OUT a "
+            "file"
+        )
     with suppress(io.UnsupportedOperation):  # captured, and no file
         check_not_read(os.fstat(sys.stdout.fileno()), STDOUT, options)
     yield sys.stdout.buffer
@@ -192,7 +174,7 @@ def writing_file(
         with replacing(name, force=options.force, source=like, mode=mode) as file:
             yield file
     except FileExistsError:
-        raise ModelError(f"{name} exists: say --force to replace it") from None
+        raise ModelError(f"{name}: exists: -f replaces it") from None
 
 
 def _inputs(options: argparse.Namespace) -> list[os.stat_result]:
@@ -232,15 +214,29 @@ def progress_bar(source: BinaryIO | None, quiet: bool) -> Iterator[Any]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    from tqdm import tqdm
-
-    total = None
+    total, done, start = None, 0, monotonic()
     if source is not None and source.seekable():
         total = os.fstat(source.fileno()).st_size
-    with tqdm(
-        total=total, unit="B", unit_scale=True, delay=1, leave=False, file=sys.stderr
-    ) as bar:
-        yield bar.update
+    bar: Any = None
+
+    def update(n: int) -> None:
+        nonlocal bar, done
+        done += n
+        if bar is not None:
+            bar.update(n)
+        elif monotonic() - start > 1:  # else importing it were most of the work
+            from tqdm import tqdm
+
+            bar = tqdm(
+                total=total, initial=done, unit="B", unit_scale=True, leave=False,
+                file=sys.stderr,
+            )  # fmt: skip
+
+    try:
+        yield update
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 # ---- what is said

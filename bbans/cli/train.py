@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from bbans._files import read_all
 from bbans._kinds import START_BYTES, check_raw
+from bbans.cli.arrays import TYPES, dtype_of
 from bbans.cli.options import (
-    TYPES,
-    add_command,
+    Parser,
     add_force,
     add_quiet,
     check_ranges,
+    command_parser,
     context_order,
-    dtype_of,
     size,
     state_counts,
 )
@@ -30,14 +30,14 @@ from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet
 from bbans.frozen.lgssm import NOISES
 
-__all__ = ["add", "run"]
+__all__ = ["parser", "run"]
 
 GOING_ON: dict[str, Any] = {
     "checkpoint": None,
     "resume": False,
 }  # all but context mixers
-# What HMMs take, context mixers (--mixing), linear Gaussian models (--latents) and
-# latent trees (--tree), by default.
+# What HMMs take, context mixers (--mixing), linear Gaussian models (--latents), HMMs of
+# vectors (--gaussian) and latent trees (--tree), by default.
 HMM_OPTIONS: dict[str, Any] = {
     "states": None,
     "levels": None,
@@ -51,8 +51,16 @@ HMM_OPTIONS: dict[str, Any] = {
 } | GOING_ON
 MIXING_OPTIONS = {"model_size": 1 << 18, "lines": False, "ends": False, "text": False}
 LATENT_OPTIONS = GOING_ON | {"type": "uint8", "channels": 1, "noise": "gaussian"}
+GAUSSIAN_OPTIONS = GOING_ON | {
+    "states": None,
+    "type": "uint8",
+    "channels": 1,
+    "covariance": "full",
+    "prec": 24,
+    "seed": 0,
+}
 TREE_OPTIONS = GOING_ON | {"type": "uint8", "channels": 1, "prec": 24, "seed": 0}
-STATES, STATES_OF_ORDER = 64, 16
+STATES, STATES_OF_ORDER, STATES_OF_VECTORS = 64, 16, 8
 ITERATIONS, EPOCHS, PASSES = 50, 20, 3
 RANGES: dict[str, tuple[str, int, int | None]] = {
     "order": ("order", 0, 16),
@@ -65,18 +73,16 @@ RANGES: dict[str, tuple[str, int, int | None]] = {
 }
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "train",
-        run,
-        "train a model on files",
         "Train an HMM of bytes, or with --text of UTF-8, on files by EM and write it "
         "as a frozen model. Each file is one sequence, or with --lines each line. With "
         "--order, the model is autoregressive; with --levels, hierarchical. With "
-        "--latents, train a linear Gaussian model of integers instead; with --tree, a "
-        "latent tree over columns; with --mixing, a context mixer, which goes on "
+        "--latents, train a linear Gaussian model of integers instead; with "
+        "--gaussian, an HMM whose states emit rows of integers; with --tree, a latent "
+        "tree over columns; with --mixing, a context mixer, which goes on "
         "learning while it codes. For records: --order auto --lines --ends, or "
         "--mixing --lines --ends --model-size 4M.",
     )
@@ -92,12 +98,13 @@ def add(commands: Any) -> None:
         required=True,
         help="the frozen model (.bbm); - is stdout",
     )
-    add_force(parser, "model")
+    add_force(parser, "replace an existing model")
     parser.add_argument(
         "--states",
         metavar="K",
         type=int,
-        help=f"hidden states (default: {STATES}; with --order {STATES_OF_ORDER})",
+        help=f"hidden states (default: {STATES}; with --order {STATES_OF_ORDER}, with "
+        f"--gaussian {STATES_OF_VECTORS})",
     )
     parser.add_argument(
         "--levels",
@@ -168,6 +175,19 @@ def add(commands: Any) -> None:
         help="train a linear Gaussian model of N latent dimensions",
     )
     parser.add_argument(
+        "--gaussian",
+        action="store_const",
+        const=True,
+        help="train an HMM whose --states emit rows of --channels integers under "
+        "Gaussians; at most 64 of either",
+    )
+    parser.add_argument(
+        "--covariance",
+        metavar="KIND",
+        help="with --gaussian: full, diag, spherical or tied covariances "
+        f"(default: {GAUSSIAN_OPTIONS['covariance']})",
+    )
+    parser.add_argument(
         "--tree",
         metavar="K",
         type=int,
@@ -176,15 +196,15 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--type",
         choices=TYPES,
-        help="with --latents or --tree: the little-endian elements "
+        help="with --latents, --gaussian or --tree: the little-endian elements "
         f"(default: {LATENT_OPTIONS['type']})",
     )
     parser.add_argument(
         "--channels",
         metavar="P",
         type=int,
-        help="with --latents: elements sampled together, at most 64; with --tree: of a "
-        f"row (default: {LATENT_OPTIONS['channels']})",
+        help="with --latents or --gaussian: elements sampled together, at most 64; "
+        f"with --tree: of a row (default: {LATENT_OPTIONS['channels']})",
     )
     parser.add_argument(
         "--noise",
@@ -212,6 +232,7 @@ def add(commands: Any) -> None:
         help="go on from --checkpoint, if there is one, to the model that training "
         "without a stop would give",
     )
+    return parser
 
 
 def run(options: argparse.Namespace) -> None:
@@ -241,6 +262,7 @@ def _check(options: argparse.Namespace) -> None:
 
     kinds: dict[str, dict[str, Any]] = {
         "latents": LATENT_OPTIONS,
+        "gaussian": GAUSSIAN_OPTIONS,
         "tree": TREE_OPTIONS,
         "mixing": MIXING_OPTIONS,
     }
@@ -248,7 +270,7 @@ def _check(options: argparse.Namespace) -> None:
     if len(named) > 1:
         options.wrong_usage(f"--{named[1]} does not go with --{named[0]}")
     taken = kinds[named[0]] if named else HMM_OPTIONS
-    for name in HMM_OPTIONS | LATENT_OPTIONS:
+    for name in HMM_OPTIONS | LATENT_OPTIONS | GAUSSIAN_OPTIONS:
         if getattr(options, name) is None or name in taken:
             continue
         option = "--" + name.replace("_", "-")
@@ -271,12 +293,24 @@ def _check(options: argparse.Namespace) -> None:
     ):
         options.wrong_usage("--save-float and --output are the same file")
     iterations = EPOCHS if options.tree else PASSES if options.mixing else ITERATIONS
-    defaults = HMM_OPTIONS | LATENT_OPTIONS | taken | {"iterations": iterations}
+    defaults = (
+        HMM_OPTIONS
+        | GAUSSIAN_OPTIONS
+        | LATENT_OPTIONS
+        | taken
+        | {"iterations": iterations}
+    )
     for name, default in defaults.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
     if options.states is None:
-        options.states = STATES_OF_ORDER if options.order else STATES
+        options.states = (
+            STATES_OF_ORDER
+            if options.order
+            else STATES_OF_VECTORS
+            if options.gaussian
+            else STATES
+        )
     ranges = RANGES | {"states": ("n_states", 1, MAX_STATES)}
     if options.order == "auto":
         del ranges["order"]
@@ -285,6 +319,10 @@ def _check(options: argparse.Namespace) -> None:
     check_ranges(options, ranges)
     if options.latents is not None:
         check_ranges(options, {"channels": ("n_observed", 1, 64)})
+    if options.gaussian:
+        check_ranges(
+            options, {"states": ("n_states", 1, 64), "channels": ("n_channels", 1, 64)}
+        )
     if options.tree is not None:
         check_ranges(options, {"iterations": ("epochs", 1, None)})
     if options.mixing:
@@ -334,6 +372,10 @@ def _train_to(
         frozen: Any = linear.freeze(noise=options.noise, predictive=options.predictive)
         rate = f"{linear.history[-1]:.3f} bits/integer"
         model: Any = linear
+    elif options.gaussian:
+        model = _fit_vectors(data, options)
+        frozen = model.freeze(options.prec, predictive=options.predictive)
+        rate = f"{model.history[-1].information_content:.3f} bits/row"
     elif options.tree is not None:
         model = _fit_tree(data, options)
         kind = "bytes" if options.type == "uint8" else "integers"
@@ -416,6 +458,20 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:
     rows = _rows(data, options)
     return LGSSM.fit(
         rows, options.latents, n_iter=options.iterations, **_going_on(options)
+    )
+
+
+def _fit_vectors(data: list[bytes], options: argparse.Namespace) -> Any:
+    from bbans.models.multivariate_gaussian_hmm import MultivariateGaussianHMM
+
+    return MultivariateGaussianHMM.fit(
+        _rows(data, options),
+        options.states,
+        covariance_type=options.covariance,
+        n_iter=options.iterations,
+        seed=options.seed,
+        progress=False if options.quiet else None,
+        **_going_on(options),
     )
 
 

@@ -8,22 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bbans.cli.options import add_command, add_force, model_of
+from bbans.cli.options import Parser, add_force, command_parser, model_of
 from bbans.cli.pack import SUFFIX
 from bbans.cli.streams import beside, is_stdin, reading, say, writing
 from bbans.errors import FormatError, ModelError
 from bbans.records.file import Records, as_text_bytes
 
-__all__ = ["add", "add_file", "opened", "run"]
+__all__ = ["add_file", "opened", "parser", "run"]
 
 
-def add(commands: Any) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands,
+def parser() -> Parser:
+    """What reads the arguments."""
+    parser = command_parser(
         "unpack",
-        run,
-        "restore the lines of a record file",
         "Restore the file that `bbans pack` read, to the byte. An output file appears "
         "only when it is complete.",
     )
@@ -41,6 +38,7 @@ def add(commands: Any) -> None:
         help="write what can be decoded, list the damaged records on stderr, and exit "
         "with 1",
     )
+    return parser
 
 
 def run(options: argparse.Namespace) -> bool:

@@ -32,7 +32,7 @@ class FileResult(NamedTuple):
     path, output : str
     status : {"done", "skipped", "failed"}
         "skipped": the output was there, whole, of this model, and no older than the
-        file.
+        file, as after a worker died that had begun it.
     n_bytes, n_output_bytes : int
         Sizes of the file and its output; 0 where they are not known.
     error : str
@@ -234,26 +234,33 @@ def _run(
     progress: bool | Callable[[FileResult], object] | None,
 ) -> list[FileResult]:
     """Do a job on each file and its output."""
-    call = progress if callable(progress) else None
-    tasks = [*_grouped(files)]
-    results: list[list[FileResult]] = [[] for _ in tasks]
+    found: dict[str, FileResult] = {}
     bar = progress_bar(len(files), False if callable(progress) else progress)
     bar.unit = "file"
     bar.set_description("compressing" if job.compress else "restoring")
+
+    def tell(results: list[FileResult]) -> None:
+        for one in results:
+            found[one.path] = one
+            bar.update()
+            if callable(progress):
+                progress(one)
+
     with bar, workers_of(client) as workers:
         shared = workers.share(job)
+        alone: list[list[tuple[str, str]]] = []  # of those that ended their workers
+        tasks = [*_grouped(files)]
         for number, result in workers.each(_done, [(shared, task) for task in tasks]):
-            if isinstance(result, Exception):  # the workers died
-                result = [
-                    FileResult(path, output, "failed", 0, 0, str(result))
-                    for path, output in tasks[number]
-                ]
-            results[number] = result
-            bar.update(len(result))
-            for one in result if call is not None else ():
-                assert call is not None
-                call(one)
-    return [one for several in results for one in several]
+            if isinstance(result, Exception):
+                alone += [[file] for file in tasks[number]]
+            else:
+                tell(result)
+        for number, result in workers.each(_done, [(shared, task) for task in alone]):
+            if isinstance(result, Exception):
+                ((path, output),) = alone[number]
+                result = [FileResult(path, output, "failed", 0, 0, str(result))]
+            tell(result)
+    return [found[path] for path, _ in files]
 
 
 def _grouped(files: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
@@ -280,12 +287,14 @@ def _done(job: _Job, task: list[tuple[str, str]]) -> list[FileResult]:
 
 def _result(job: _Job, path: str, output: str) -> FileResult:
     n = 0
+    status: Literal["done", "skipped"] = "skipped"
     try:
+        if not (job.keep or os.path.lexists(path)):  # a worker that died had done it
+            return FileResult(path, output, status, n, os.path.getsize(output))
         found = os.stat(path)
         n = found.st_size
         if not job.force and os.path.lexists(output):
             _check_whole(job, found, output)
-            status: Literal["done", "skipped"] = "skipped"
         else:
             _write(job, path, output)
             status = "done"

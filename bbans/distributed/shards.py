@@ -285,7 +285,7 @@ def _sum(
 
 def _listed(found: Any) -> Iterable[Any]:
     """The sequences of what was read, which may be one, also of rows."""
-    if isinstance(found, np.ndarray) and found.ndim > 1 and found.dtype.kind in "iu":
+    if isinstance(found, np.ndarray) and found.ndim > 1 and found.dtype.kind in "iuf":
         return [found]
     return as_sequences(found)
 
@@ -302,9 +302,9 @@ def _facts_of(found: Any) -> Facts:
             characters.update(item)
             array = np.frombuffer(item.encode("utf-8", "surrogatepass"), np.uint8)
         else:
-            array = as_integers(item)
+            array = item if _is_real(item) else as_integers(item)
             kinds.add("bytes" if isinstance(item, _BYTES) else array.dtype.name)
-            if array.size:
+            if array.size and array.dtype.kind in "iu":
                 lows.append(int(array.min()))
                 highs.append(int(array.max()))
         digests.update(data_fact([array]).encode())
@@ -317,6 +317,10 @@ def _facts_of(found: Any) -> Facts:
         dtype = np.uint8 if kinds <= {"uint8"} else np.int64
         symbols = np.array([] if low is None else [low, high], dtype)
     return Facts(symbols, low, high, n_symbols, n_sequences, digests.hexdigest())
+
+
+def _is_real(item: Any) -> bool:
+    return isinstance(item, np.ndarray) and item.dtype.kind == "f"
 
 
 def _size(item: Any) -> int:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from bbans._arguments import as_instance
+from bbans._arguments import as_instance, as_real
 from bbans._threads import usable
 from bbans.distributed.shards import Facts, Read, Shards
 from bbans.distributed.workers import workers_of
@@ -21,7 +21,7 @@ from bbans.errors import ModelError, SymbolError
 from bbans.models import em
 from bbans.models._checkpoint import opened
 from bbans.models._data import training_alphabet
-from bbans.models._parameters import PSEUDO_COUNTS, PseudoCounts, as_pseudo_counts
+from bbans.models._parameters import PseudoCounts, as_pseudo_counts
 from bbans.models._training import (
     Iteration,
     as_stop,
@@ -30,12 +30,12 @@ from bbans.models._training import (
     climb,
     progress_bar,
 )
-from bbans.models.hierarchical_hmm import HierarchicalHMM
+from bbans.models.base import FloatModel
 from bbans.models.hmm import HMM
 
 __all__ = ["Progress", "fit"]
 
-_Model = TypeVar("_Model", bound="HMM | HierarchicalHMM")
+_Model = TypeVar("_Model", bound=FloatModel)
 
 _START_SYMBOLS = 1 << 20  # of a sample, in which the start is found
 _SEED = 0  # of that sample
@@ -72,7 +72,7 @@ def fit(
     read: Read | None = None,
     n_iter: int = 100,
     tol: float = 1e-5,
-    pseudo_count: PseudoCounts = PSEUDO_COUNTS,
+    pseudo_count: PseudoCounts | None = None,
     alphabet: Any = None,
     ends: bool = False,
     seed: int | np.random.Generator = 0,
@@ -100,12 +100,15 @@ def fit(
     n_states : int or sequence of int
         As for `model`'s fit. By default that of `init`.
     model : type
-        What is trained: `HMM`, or a class derived from it, or `HierarchicalHMM`.
+        What is trained: a class whose `expect` and `maximise` are EM: `HMM`, a class
+        derived from it, `HierarchicalHMM`, `MultivariateGaussianHMM` or `LGSSM`.
     read : callable, optional
         Called on a worker with a shard, such as a URL; returns its sequences, as text,
         bytes, an array, or an iterable of such. It must give the same at each call.
-    n_iter, tol, pseudo_count, alphabet, ends, seed, init, dtype, callback
+    n_iter, tol, alphabet, ends, seed, init, dtype, callback
         As for `HMM.fit`.
+    pseudo_count : float or tuple of 3 floats, optional
+        As for `model`'s fit, and by default its own.
     threads : int, optional
         Of a task. By default 1; without a client, one for each core.
     retries : int
@@ -118,12 +121,13 @@ def fit(
         machine that calls. Shards that were counted for an update that was not done are
         counted again. The number of workers, and the paths of shards, may be others.
     **start
-        More options of `model`'s fit, of how it starts: `topology`, `low`, `high`.
+        More options of `model`'s fit: `topology`, `low` and `high`, `fixed`,
+        `diagonal` and `min_noise`.
 
     Returns
     -------
     model
-        With the `history` of its training.
+        With the `history` of its training, `Iteration` by `Iteration`.
 
     Raises
     ------
@@ -146,8 +150,8 @@ def fit(
     sum comes here. So the model is the same to the last bit, with whatever workers,
     if all have the same kernels (``BBANS_CPU``), and without a client; a worker that
     dies changes nothing. With one shard it is what `model`'s fit gives for the same
-    sequences, if these are up to 2**20 symbols or `init` is given. With several, floats
-    are added in another order than there.
+    sequences, if these are up to 2**20 symbols or `init` is given (of models of vectors
+    but for rounding). With several, floats are added in another order than there.
 
     Without `init`, `model`'s fit finds a start in a sample of about 2**20 symbols. All
     shards are read twice for that, and once with it.
@@ -164,11 +168,11 @@ def fit(
     """
     n_iter = as_stop(n_iter, tol)
     check_run(dtype, threads)
-    pseudo_counts = as_pseudo_counts(pseudo_count)
     _check_class(model)
+    pseudo_count = _pseudo_count_of(model, pseudo_count)
     if init is not None:
         as_instance(init, model, "init", f"a model of class {model.__name__}")
-        n_states = init.n_states if n_states is None else n_states
+        n_states = getattr(init, "n_states", None) if n_states is None else n_states
     elif n_states is None:
         raise ModelError("give n_states, or a model as init")
     if threads is None:
@@ -177,7 +181,7 @@ def fit(
     saved = opened(
         checkpoint, resume, f"distributed.fit of {model.__name__}",
         n_states=n_states, seed=seed, init=init, n_iter=n_iter, tol=tol,
-        pseudo_count=pseudo_counts, dtype=np.dtype(dtype), start=sorted(start.items()),
+        pseudo_count=pseudo_count, dtype=np.dtype(dtype), start=sorted(start.items()),
     )  # fmt: skip
     with workers_of(client) as workers, _Bar(progress) as bar:
         held = Shards(shards, read, retries, workers)
@@ -188,36 +192,38 @@ def fit(
                 symbols=sorted(options.items()), shards=len(held), data=_digest(facts)
             )
         course: tuple[Iteration, ...] = ()
-        first: _Model
         if saved is not None and saved.found:
             first, course = saved.model("best"), tuple(saved.state["history"])
         elif init is not None:
-            first = cast(_Model, init._copy())
+            first = _copy(init)
         else:
             sample = held.sample(facts, _START_SYMBOLS, _SEED, options.get("alphabet"))
-            found = model.fit(
-                sample, n_states, n_iter=0, tol=tol, pseudo_count=pseudo_count,
+            first = _start(
+                model, sample, n_states, n_iter=0, tol=tol, pseudo_count=pseudo_count,
                 seed=seed, progress=False, **how, **options,
             )  # fmt: skip
-            first = cast(_Model, found._copy())
         sizes = [one.n_symbols for one in facts]
+        expecting = _taken(first.expect, how)
+        maximising = _taken(first.maximise, start | {"pseudo_count": pseudo_count})
 
-        def expect(current: _Model, counting: bool) -> em.Expectation:
+        def expect(current: Any, counting: bool) -> em.Expectation:
             n, objective = len(course), course[-1][0] if course else math.inf
             done = bar.begin(n, objective, sizes)
-            found, fault = held.expect(current, n == 0, done, **how)
+            found, fault = held.expect(current, n == 0, done, **expecting)
             if fault is not None:
                 return em.Expectation(math.inf, 0, 0, None, em.Fault(0, 0, 0))
-            return em.Expectation(
-                found.information_content, found.n_symbols, found.n_sequences, found,
-                None,
-            )  # fmt: skip
+            size = getattr(found, "n_symbols", None) or found.n_vectors
+            bits = found.information_content
+            return em.Expectation(bits, size, found.n_sequences, found, None)
 
-        def update(current: _Model, found: em.Expectation) -> _Model:
-            statistics: Any = found.counts
-            return cast(_Model, current.maximise(statistics, pseudo_count=pseudo_count))
+        def update(current: Any, found: em.Expectation) -> Any:
+            return current.maximise(found.counts, **maximising)
 
-        def keep(current: _Model, history: tuple[Iteration, ...]) -> None:
+        def log2_prior(current: Any) -> float:
+            prior = getattr(current, "_log2_prior", None)
+            return 0.0 if prior is None else float(prior(pseudo_count))
+
+        def keep(current: Any, history: tuple[Iteration, ...]) -> None:
             nonlocal course
             current._history = course = history
             if len(history) > 1 and callback is not None:
@@ -230,7 +236,7 @@ def fit(
             first,
             expect=expect,
             update=update,
-            log2_prior=lambda current: current._log2_prior(pseudo_counts),
+            log2_prior=log2_prior,
             refuse=refuse,
             n_iter=n_iter,
             tol=tol,
@@ -239,7 +245,28 @@ def fit(
             checkpoint=saved,
         )
     best._history = history
-    return best
+    return cast(_Model, best)
+
+
+def _pseudo_count_of(model: Any, given: PseudoCounts | None) -> PseudoCounts:
+    """What was given, in the form of the model's own: one number, or three."""
+    own = inspect.signature(model.maximise).parameters.get("pseudo_count")
+    default = 0.0 if own is None else own.default
+    found = default if given is None else given
+    if not isinstance(default, tuple):
+        return as_real(found, "pseudo_count")
+    counts = as_pseudo_counts(found)
+    return counts[0], counts[1], counts[2]
+
+
+def _start(model: Any, sample: list[Any], n_states: Any, **options: Any) -> Any:
+    """Where a model's own fit would start."""
+    return _copy(model.fit(sample, n_states, **_taken(model.fit, options)))
+
+
+def _copy(model: FloatModel) -> Any:
+    """The same model without a history."""
+    return type(model)._from_arrays(model._arrays())
 
 
 def _check_class(model: Any) -> None:

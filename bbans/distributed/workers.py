@@ -153,11 +153,23 @@ class DaskWorkers:
         return future
 
     def _submit(self, work: Callable[..., Any], *arguments: Any, name: str = "") -> Any:
+        key = self._key(name or work.__name__)
+        return self._client.submit(work, *arguments, key=key, pure=False)
+
+    def _submit_all(
+        self, work: Callable[..., Any], items: Iterable[tuple[Any, ...]]
+    ) -> list[Any]:
+        """A task for each item, all in one message."""
+        arguments = [*zip(*items, strict=True)]
+        keys = [self._key(work.__name__) for _ in arguments[0]] if arguments else []
+        futures: list[Any] = []
+        if keys:
+            futures = self._client.map(work, *arguments, key=keys, pure=False)
+        return futures
+
+    def _key(self, name: str) -> str:
         self._n += 1
-        name = name or work.__name__.strip("_")
-        return self._client.submit(
-            work, *arguments, key=f"bbans_{name}-{self._token}-{self._n}", pure=False
-        )
+        return f"bbans_{name.strip('_')}-{self._token}-{self._n}"
 
     @contextmanager
     def _cancelled(self, futures: list[Any]) -> Iterator[None]:
@@ -171,10 +183,8 @@ class DaskWorkers:
     def each(
         self, work: Callable[..., Any], items: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
-        futures: list[Any] = []
+        futures = self._submit_all(work, items)
         with self._cancelled(futures):
-            for item in items:
-                futures.append(self._submit(work, *item))
             for number in self._completed(futures):
                 future = futures[number]
                 error = _error_of(future, "the task")
@@ -187,26 +197,18 @@ class DaskWorkers:
         add: Callable[..., Any],
         done: Callable[[int], object],
     ) -> Any:
-        futures: list[Any] = []
-        every: list[Any] = []
-        with self._cancelled(every):
-
-            def submitted() -> Iterator[Any]:
-                for item in items:
-                    futures.append(self._submit(work, *item))
-                    every.append(futures[-1])
-                    yield futures[-1]
-
-            def add_later(*group: Any) -> Any:
-                every.append(self._submit(add, *group))
-                return every[-1]
-
-            root = added(submitted(), add_later)
-            for number in self._completed(futures):
-                error = _error_of(futures[number], f"shard {number}")
+        futures = self._submit_all(work, items)
+        with self._cancelled(futures):
+            root = added(futures, lambda *group: self._submit(add, *group))
+            futures.append(root)
+            for number in self._completed(futures[:-1]):
+                future = futures[number]
+                error = _error_of(future, f"shard {number}")
                 if error is not None:
                     raise error
                 done(number)
+                if future is not root:
+                    future.release()  # the task that adds it keeps it while it must
             error = _error_of(root, "the sum")
             if error is not None:
                 raise error
@@ -223,6 +225,8 @@ class DaskWorkers:
 
 def _error_of(future: Any, name: str) -> Exception | None:
     """What a task raised; `WorkerError` where its workers died."""
+    if future.status == "finished":
+        return None  # which is known here
     error: Exception | None = future.exception()
     if type(error).__name__ == "KilledWorker":
         return WorkerError(

@@ -4,6 +4,7 @@ from bbans.distributions import categorical, counts, location_scale
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import *
 from bbans.distributions.counts import *
+from bbans.distributions.custom import Custom
 from bbans.distributions.family import Family
 from bbans.distributions.fixed_point import (
     fixed_locations,
@@ -13,12 +14,16 @@ from bbans.distributions.fixed_point import (
 )
 from bbans.distributions.location_scale import *
 from bbans.distributions.multivariate import Multivariate
+from bbans.distributions.ragged import Ragged, RaggedTable
 from bbans.distributions.table import Table, quantise
 
 __all__ = [
+    "Custom",
     "Distribution",
     "Family",
     "Multivariate",
+    "Ragged",
+    "RaggedTable",
     "Table",
     "fixed_locations",
     "fixed_probabilities",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_array, as_instance, as_integer, not_integers
 from bbans._lib import as_uint32, ffi, lib, pointer
@@ -16,13 +16,39 @@ from bbans.distributions.fixed_point import (
     Parameter,
     as_ends,
     as_weights,
+    joint_shape,
     kept,
 )
 from bbans.distributions.table import Table
+from bbans.errors import SymbolError
 
 __all__ = ["Bernoulli", "Categorical", "Uniform", "UniformRange", "Weighted"]
 
 Shape = int | tuple[int, ...]
+
+
+def as_rows(rows: ArrayLike, n_rows: int, copy: bool) -> tuple[Parameter, ...]:
+    """The parameter of rows of a table of `n_rows`; none where all are the first.
+
+    Raises
+    ------
+    SymbolError
+        If there is no such row.
+    """
+    format = Integers(0, n_rows - 1)
+    if type(rows) is int and rows == 0:
+        return ()
+    if type(rows) is int and 0 < rows < n_rows:  # as of a Markov chain: quick
+        return (Parameter("row", np.array(rows), format),)
+    array = as_array(rows, "rows")
+    if array.size and array.dtype.kind not in "iu":
+        raise not_integers("rows", array)
+    native = array.dtype.newbyteorder("=") if array.size else np.int64
+    array = array.astype(native, copy=False)
+    given = Parameter("row", kept(array, copy), format)
+    if copy:
+        given.check()
+    return (given,)
 
 
 class Categorical(Distribution):
@@ -76,20 +102,7 @@ class Categorical(Distribution):
         self._table = as_instance(
             table, Table, "table", "a Table, as from Table.from_masses(probabilities)"
         )
-        parameters: tuple[Parameter, ...] = ()
-        if type(rows) is int and 0 < rows < table.n_rows:  # as of a Markov chain: quick
-            given = Integers(0, table.n_rows - 1)
-            parameters = (Parameter("row", np.array(rows), given),)
-        elif type(rows) is not int or rows != 0:
-            array = as_array(rows, "rows")
-            if array.size and array.dtype.kind not in "iu":
-                raise not_integers("rows", array)
-            native = array.dtype.newbyteorder("=") if array.size else np.int64
-            array = array.astype(native, copy=False)
-            given = Parameter("row", kept(array, copy), Integers(0, table.n_rows - 1))
-            if copy:
-                given.check()
-            parameters = (given,)
+        parameters = as_rows(rows, table.n_rows, copy)
         super().__init__(*parameters, dtype=np.uint32, shape=shape)
 
     def _init(self, c: Any, rows: Any = (ffi.NULL, 0)) -> Any:
@@ -210,10 +223,10 @@ class UniformRange(Distribution):
 
     Parameters
     ----------
-    low, high : int
+    low, high : int or array_like of int
         Of 64 bits with sign, ``low <= high``.
     shape : int or tuple of int, optional
-        Of the value as a codec; by default one int.
+        Of the value as a codec; by default that of `low` and `high` together.
     dtype : data-type
         Of popped integers.
 
@@ -226,30 +239,76 @@ class UniformRange(Distribution):
     Examples
     --------
     >>> from bbans import Message
-    >>> message, law = Message(), UniformRange(-9, 9)
-    >>> message.push(law, [-5, 7])
-    >>> message.pop(law, 2)
-    array([-5,  7])
+    >>> message, law = Message(), UniformRange(-9, [9, 90])
+    >>> message.push(law, [-5, 70])
+    >>> message.pop(law)
+    array([-5, 70])
     """
 
     def __init__(
-        self, low: int, high: int, shape: Shape = (), dtype: DTypeLike = np.int64
+        self,
+        low: ArrayLike,
+        high: ArrayLike,
+        shape: Shape | None = None,
+        dtype: DTypeLike = np.int64,
     ) -> None:
-        self._low, self._high = as_ends(low, high)
-        super().__init__(dtype=dtype, shape=shape)
+        numbers: Any = low, high
+        if all(map(_is_number, numbers)):
+            self._ends: tuple[int, int] | None = as_ends(*numbers)
+            super().__init__(dtype=dtype, shape=() if shape is None else shape)
+            return
+        self._ends = None
+        ends = [_as_int64(low, "low"), _as_int64(high, "high")]
+        whole = joint_shape(*ends)
+        lows, highs = (np.broadcast_to(end, whole) for end in ends)
+        if (lows > highs).any():
+            at = int(np.flatnonzero(lows > highs)[0])
+            raise SymbolError(
+                f"low {lows.flat[at]} at position {at} is above high {highs.flat[at]}"
+            )
+        given = Integers(-(1 << 63), (1 << 63) - 1)
+        super().__init__(
+            Parameter("low", ends[0], given), Parameter("high", ends[1], given),
+            dtype=dtype, shape=shape,
+        )  # fmt: skip
 
-    def _init(self, c: Any) -> Any:
-        return lib.bbans_distribution_init_range(c, self._low, self._high)
+    def _init(self, c: Any, *ends: Any) -> Any:
+        if self._ends is None:
+            return lib.bbans_distribution_init_ranges(c, *ends)
+        return lib.bbans_distribution_init_range(c, *self._ends)
 
     def _reason(self, value: int, at: int) -> str:
-        return f"it is outside {self._low} .. {self._high}"
+        low, high = self._ends or (int(array.flat[at]) for array in self._arrays)
+        return f"it is outside {low} .. {high}"
 
-    def _mode(self) -> Any:
-        return self._low
+    def _mode(self, *ends: Any) -> Any:
+        return ends[0] if self._ends is None else self._ends[0]
 
     def _given(self) -> dict[str, Any]:
-        given = {"low": self._low, "high": self._high}
+        if self._ends is None:
+            return super()._given()
+        given = dict(zip(("low", "high"), self._ends, strict=True))
         return given | ({"shape": self.shape} if self.shape else {})
+
+
+def _is_number(end: Any) -> bool:
+    """Whether this is one number, not an array of any library or shape."""
+    if isinstance(end, np.generic):
+        return True
+    exports = hasattr(end, "__array__") or hasattr(end, "__dlpack_device__")
+    return not (exports or isinstance(end, list | tuple))
+
+
+def _as_int64(ends: ArrayLike, name: str) -> NDArray[np.int64]:
+    array = as_array(ends, name)
+    if array.size and array.dtype.kind not in "iu":
+        raise not_integers(name, array)
+    if array.dtype == np.uint64 and (array >> np.uint64(63)).any():
+        at = int(np.flatnonzero(array >> np.uint64(63))[0])
+        raise SymbolError(
+            f"{name} {array.flat[at]} at position {at} is not below 2**63"
+        )
+    return np.array(array, np.int64, order="C")
 
 
 class Bernoulli(Distribution):

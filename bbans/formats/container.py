@@ -1,6 +1,7 @@
 """The container: parts of checked blocks, with what a reader must know and an index.
 
-docs/format.md, Container, byte by byte. This file knows bytes, not coders.
+docs/format.md, Container, byte by byte. This file knows bytes, not coders; and numpy
+only where types are asked for, so that `bbans --list` starts without it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,12 @@ import struct
 import zlib
 from array import array
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from functools import cache
 from itertools import count
-from typing import Any, BinaryIO, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 from bbans._files import read_full, write_full
 from bbans._kinds import CONTAINER
-from bbans._lib import crc32
 from bbans._records import (
     CRC,
     INDEX,
@@ -32,6 +29,10 @@ from bbans._records import (
     with_checksum,
 )
 from bbans.errors import CorruptError, SymbolError, VersionError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "AXES_MAX",
@@ -72,7 +73,7 @@ VERSION = 3
 #: and what is coded as such.
 BYTES, UTF8, CODE_POINTS, FIRST_INTEGER = 0, 1, 2, 16
 BOOL, DATETIME, TIMEDELTA = 24, 25, 26
-_NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "u1", "<i8", "<i8"
+_INTEGERS = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "u1", "<i8", "<i8"
 #: Floats, as the unsigned integers of their bits. The first of these are numpy's, which
 #: have a byte order; the others are those of ml_dtypes, by their names there.
 FIRST_FLOAT, FIRST_EXTENSION = 27, 30
@@ -108,14 +109,9 @@ _UNITS = (
 )
 _UNIT = struct.Struct("<BI")
 _MULTIPLIER_MAX = (1 << 31) - 1
-_DTYPES: dict[int, np.dtype[Any]] = {
-    BYTES: np.dtype("u1"),
-    UTF8: np.dtype("u1"),
-    CODE_POINTS: np.dtype("<u4"),
-}
-_DTYPES |= {
-    FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES + _FLOAT_BITS)
-}
+#: The integers that elements are in the file, as numpy spells their types.
+_TYPES = {BYTES: "u1", UTF8: "u1", CODE_POINTS: "<u4"}
+_TYPES |= {FIRST_INTEGER + i: name for i, name in enumerate(_INTEGERS + _FLOAT_BITS)}
 _BIG_ENDIAN = 0x80
 #: How a block was coded, by the code before its data.
 STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC, PIECES, GRID, FLOATS, MIXING = range(9)
@@ -146,8 +142,7 @@ AXES_MAX = 32
 CHANNELS_MAX = BLOCK_BYTES_MAX
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What a part says of itself before its first block.
 
     Parameters
@@ -180,7 +175,12 @@ class Header:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements in the file: integers, of whatever they are."""
-        return _DTYPES[self.element]
+        return _dtype(_TYPES[self.element])
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return int(_TYPES[self.element][-1])
 
     @property
     def is_float(self) -> bool:
@@ -198,7 +198,11 @@ class Header:
     @property
     def type(self) -> type:
         """Type of what was compressed."""
-        return np.ndarray if self.is_array else str if self.is_text else bytes
+        if self.is_array:
+            import numpy as np
+
+            return np.ndarray
+        return str if self.is_text else bytes
 
     @property
     def array_dtype(self) -> np.dtype[Any]:
@@ -206,17 +210,35 @@ class Header:
         installed ml_dtypes has, the unsigned integers of their bits."""
         order = ">" if self.big_endian else "<"
         if self.element == BOOL:
-            return np.dtype(bool)
+            return _dtype("?")
         if self.element >= FIRST_EXTENSION:
             return _extension_dtype(self.element)
         if self.is_float:
-            return np.dtype(f"{order}f{self.dtype.itemsize}")
+            return _dtype(f"{order}f{self.itemsize}")
         if self.element in _KINDS:
-            unit = f"{self.multiplier}{_UNITS[self.unit]}" if self.unit else ""
-            return np.dtype(
-                f"{order}{_KINDS[self.element]}8" + f"[{unit}]" * bool(unit)
-            )
+            return _dtype(f"{order}{_KINDS[self.element]}8{self._unit_name}")
         return self.memory_dtype
+
+    @property
+    def type_name(self) -> str:
+        """What the type of an array is called, without its byte order; for others what
+        they are."""
+        if not self.is_array:
+            return "text" if self.is_text else "bytes"
+        if self.element in _KINDS:
+            word = {DATETIME: "datetime64", TIMEDELTA: "timedelta64"}[self.element]
+            return word + self._unit_name
+        if self.element == BOOL:
+            return "bool"
+        sign = "u" * ("u" in _TYPES[self.element])
+        return FLOAT_NAMES.get(self.element) or f"{sign}int{8 * self.itemsize}"
+
+    @property
+    def _unit_name(self) -> str:
+        if not self.unit:
+            return ""
+        number = "" if self.multiplier == 1 else self.multiplier
+        return f"[{number}{_UNITS[self.unit]}]"
 
     @property
     def memory_dtype(self) -> np.dtype[Any]:
@@ -231,12 +253,13 @@ class Header:
         if self.is_array:
             order = "big-endian " if self.big_endian else ""
             along = f", axis {self.axis} first" if self.axis else ""
-            name = FLOAT_NAMES.get(self.element) or self.array_dtype.name
-            return f"an array of {order}{name}{along}"
-        return "text" if self.is_text else "bytes"
+            return f"an array of {order}{self.type_name}{along}"
+        return self.type_name
 
     def moved(self, array: NDArray[Any]) -> NDArray[Any]:
         """An array as it is in the file, as it was; a view."""
+        import numpy as np
+
         return np.moveaxis(array, 0, self.axis) if self.axis else array
 
     def shape_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -263,18 +286,27 @@ class Header:
         return record + CRC.pack(zlib.crc32(record))
 
 
+@cache
+def _dtype(name: Any) -> np.dtype[Any]:
+    import numpy as np
+
+    dtype: np.dtype[Any] = np.dtype(name)
+    return dtype
+
+
 def _extension_dtype(element: int) -> np.dtype[Any]:
     """The type of ml_dtypes, or else of the bits."""
     try:
         import ml_dtypes  # when there is such an array
     except ImportError:
-        return _DTYPES[element].newbyteorder("=")
-    dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, FLOAT_NAMES[element]))
-    return dtype
+        return _dtype(_TYPES[element]).newbyteorder("=")
+    return _dtype(getattr(ml_dtypes, FLOAT_NAMES[element]))
 
 
 def float_element(dtype: Any) -> int | None:
     """The element of a type of floats, or of its name; None if it is of none."""
+    import numpy as np
+
     name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
     return _FLOATS.get(name)
 
@@ -289,6 +321,8 @@ def array_header(
     SymbolError
         If it is none that can be compressed.
     """
+    import numpy as np
+
     size, kind, unit, multiplier = dtype.itemsize, dtype.kind, 0, 0
     if kind in "iu" and size <= 8:
         element = FIRST_INTEGER + 2 * (size.bit_length() - 1) + (kind == "i")
@@ -313,7 +347,7 @@ def array_header(
 def _has_order(element: int) -> bool:
     """Whether elements may be of either byte order."""
     is_array = FIRST_INTEGER <= element < FIRST_EXTENSION
-    return is_array and _DTYPES[element].itemsize > 1
+    return is_array and Header(element).itemsize > 1
 
 
 def _read_header(reader: RecordReader) -> Header:
@@ -341,7 +375,7 @@ def _read_header(reader: RecordReader) -> Header:
         raise CorruptError("header is damaged: its checksum does not match")
     is_array = element >= FIRST_INTEGER
     if (
-        element not in _DTYPES
+        element not in _TYPES
         or (big_endian and not _has_order(element))
         or axis >= (AXES_MAX if is_array else 1)
         or unit >= len(_UNITS)
@@ -362,8 +396,7 @@ def _read_header(reader: RecordReader) -> Header:
     return Header(element, big_endian, fingerprint, text, unit, multiplier, axis, line)
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """One block, whose data are to be trusted after `check` only.
 
     Attributes
@@ -377,6 +410,8 @@ class Block:
         Of its data.
     data : bytes-like
         Empty if it was read to be checked alone.
+    crc, claim : int
+        The checksum of what precedes the data, if there are any, and that of the block.
     """
 
     name: str
@@ -385,8 +420,8 @@ class Block:
     method: int
     n_bytes: int
     data: Buffer
-    _crc: int  # of what precedes the data, if there are any
-    _claim: int
+    crc: int
+    claim: int
 
     def check(self) -> None:
         """That the block is as it was written.
@@ -398,7 +433,9 @@ class Block:
         VersionError
             If it does, and this release lacks its method.
         """
-        if crc32(self.data, self._crc) != self._claim:
+        from bbans._lib import crc32  # with numpy, which headers do without
+
+        if crc32(self.data, self.crc) != self.claim:
             raise CorruptError(
                 f"{self.name} is damaged: its checksum does not match "
                 f"(elements {self.start} to {self.start + self.n - 1})"
@@ -448,6 +485,8 @@ class ContainerWriter:
 
     def write(self, n: int, method: int, data: Buffer) -> None:
         """Append a block of n elements, as many as the first has, or the last."""
+        from bbans._lib import crc32
+
         data = memoryview(data).cast("B")
         head = uvarint(n) + bytes([method]) + uvarint(len(data))
         crc = zlib.crc32(head, zlib.crc32(INDEX.pack(len(self._sizes))))
@@ -502,7 +541,7 @@ class Part:
             If there is no way to the next block, or the end record is damaged.
         """
         reader, sizes = self._reader, array("Q")
-        itemsize, first, last = self.header.dtype.itemsize, 0, 0
+        itemsize, first, last = self.header.itemsize, 0, 0
         while True:
             start, name = reader.at, _block_name(len(sizes), self._number)
             block = _read_block(
@@ -547,6 +586,8 @@ class ContainerReader:
     ----------
     header : Header
         Of the first part.
+    kind : str
+        Of the parts so far, joined.
     shape : tuple of int or None
         Of the parts so far, if they are arrays: as it is in the file.
 
@@ -563,6 +604,7 @@ class ContainerReader:
         self._reader.magic(CONTAINER)
         self._first = Part(self._reader, 0)
         self.header = self._first.header
+        self.kind = self.header.kind
         self.shape: tuple[int, ...] | None = None
 
     @property
@@ -579,19 +621,23 @@ class ContainerReader:
             if not self._reader.magic(CONTAINER, again=True):
                 return
             part = Part(self._reader, number)
-            check_joins(self.header, part.header, number)
+            self.kind = join_kinds(self.kind, part.header.kind, number)
 
 
 def _block_name(index: int, part: int) -> str:
     return f"block {index}" + (f" of part {part}" if part else "")
 
 
-def check_joins(first: Header, header: Header, number: int) -> None:
-    """That the part of this number holds what the first part does."""
-    if header.kind != first.kind:
+def join_kinds(before: str, kind: str, number: int) -> str:
+    """The kind of what parts hold, and one more of this number behind them: bytes and
+    text are bytes together."""
+    if {before, kind} == {"bytes", "text"}:
+        return "bytes"
+    if before != kind:
         raise CorruptError(
-            f"part {number} is {header.kind}, which cannot be joined to {first.kind}"
+            f"part {number} is {kind}, which cannot be joined to {before}"
         )
+    return kind
 
 
 def join_shapes(
@@ -608,7 +654,7 @@ def join_shapes(
             "{}".format(number, *shapes)
         )
     joined = before[0] + shape[0], *shape[1:]
-    check_shape(joined, part.header.dtype.itemsize)
+    check_shape(joined, part.header.itemsize)
     return joined
 
 
@@ -629,7 +675,7 @@ def _check_axes(
         return
     if math.prod(shape) != n_elements:
         raise CorruptError(f"shape {shape} does not hold {n_elements} elements")
-    check_shape(shape, header.dtype.itemsize)
+    check_shape(shape, header.itemsize)
     if header.axis == 0:
         return
     if header.axis >= len(shape):
@@ -703,7 +749,7 @@ class IndexedPart:
         """Read the block of this number, and check it."""
         name, start = _block_name(index, self._number), index * self.block_size
         reader = _reader_at(self._file, self._bounds[index])
-        block = _read_block(reader, self.header.dtype.itemsize, index, name, start)
+        block = _read_block(reader, self.header.itemsize, index, name, start)
         if block is not None:
             block.check()
         if block is None or (block.n, self._bounds[index] + reader.at) != (
@@ -712,11 +758,18 @@ class IndexedPart:
             raise CorruptError(f"{name} is damaged: it is not what the index has there")
         return block
 
+    def method(self, index: int) -> int:
+        """How the block of this number was coded, as it says."""
+        name = _block_name(index, self._number)
+        reader = _reader_at(self._file, self._bounds[index])
+        reader.uvarint(name)
+        return reader.read(1, name)[0]
+
     def _claim(self, index: int) -> int:
         """The number of elements that a block says it has."""
         name = _block_name(index, self._number)
         n = _reader_at(self._file, self._bounds[index]).uvarint(name)
-        if not 0 < n * self.header.dtype.itemsize <= BLOCK_BYTES_MAX:
+        if not 0 < n * self.header.itemsize <= BLOCK_BYTES_MAX:
             raise CorruptError(f"{name} is damaged: its lengths are impossible")
         return n
 
@@ -748,10 +801,11 @@ def read_index(file: BinaryIO) -> tuple[list[IndexedPart], tuple[int, ...] | Non
         bounds.append((end - width - length, end - width))
         end -= width + length
     parts: list[IndexedPart] = []
-    shape = None
+    kind, shape = "", None
     for number, (start, end) in enumerate(reversed(bounds)):
         parts.append(IndexedPart(file, number, start, end))
-        check_joins(parts[0].header, parts[-1].header, number)
+        found = parts[-1].header.kind
+        kind = join_kinds(kind, found, number) if number else found
         shape = join_shapes(shape, parts[-1], number)
     return parts, shape
 

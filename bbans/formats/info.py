@@ -84,7 +84,7 @@ def _container(file: BinaryIO) -> dict[str, Any]:
         n_elements += part.n_elements
     shape = (n_elements,) if reader.shape is None else reader.shape
     shape = reader.header.shape_of(shape)
-    kind = f"bbans container of {reader.header.kind}"
+    kind = f"bbans container of {reader.kind}"
     holds = {}
     if pieces:
         kind += f": {kind_name(start) or 'a table of text'}"

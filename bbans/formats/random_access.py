@@ -70,8 +70,12 @@ class ContainerFile:
         except BaseException:
             self.close()
             raise
-        self._header = header = self._parts[0].header
-        if any(part.header.element != header.element for part in self._parts):
+        header = self._parts[0].header
+        elements = {part.header.element for part in self._parts}
+        if elements == {BYTES, UTF8}:  # together they are bytes
+            header, elements = header._replace(element=BYTES), {BYTES}
+        self._header = header
+        if len(elements) > 1:
             self.close()
             raise FormatError(
                 "container holds text in two forms, whose positions differ: decompress "

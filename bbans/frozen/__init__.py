@@ -7,6 +7,7 @@ from bbans.frozen.c_header import c_header
 from bbans.frozen.context_mixer import FrozenContextMixer
 from bbans.frozen.contexts import Contexts
 from bbans.frozen.deep_ssm import FrozenDeepSSM
+from bbans.frozen.gaussian_hmm import FrozenGaussianHMM
 from bbans.frozen.head import Head
 from bbans.frozen.hierarchical_hmm import FrozenHierarchicalHMM
 from bbans.frozen.hmm import FrozenHMM
@@ -27,6 +28,7 @@ __all__ = [
     "FrozenARHMM",
     "FrozenContextMixer",
     "FrozenDeepSSM",
+    "FrozenGaussianHMM",
     "FrozenHMM",
     "FrozenHierarchicalHMM",
     "FrozenLGSSM",

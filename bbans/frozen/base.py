@@ -31,7 +31,7 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
-from bbans.frozen.alphabet import KINDS, Alphabet, Kind
+from bbans.frozen.alphabet import KINDS, Alphabet, Kind, Rows, as_integers
 from bbans.frozen.engine import MODES, EngineModel, Mode, one_of
 
 __all__ = ["KINDS", "MODES", "FrozenModel", "Kind", "Mode", "as_model", "one_of"]
@@ -241,6 +241,27 @@ class AlphabetModel(FrozenModel):
             )
 
 
+class VectorModel(FrozenModel):
+    """What models share whose observations are `width` integers of 64 bits."""
+
+    _DTYPE = np.int64
+
+    @property
+    def alphabet(self) -> Rows:
+        """What it codes: all integers of 64 bits, in rows of `width`."""
+        return Rows(self.width)
+
+    def _observations(self, x: Any) -> NDArray[np.int64]:
+        array, width = as_integers(x), self.width
+        if array.ndim == 1 and (width == 1 or array.size == 0):
+            array = array.reshape(-1, width)
+        if array.ndim != 2 or array.shape[1] != width:
+            raise SymbolError(
+                f"observations have shape {array.shape}, not (T, {width})"
+            )
+        return self._shaped(self.alphabet.encode(array))
+
+
 def as_model(model: Any) -> FrozenModel:
     """Return a frozen model as it is; say of anything else what it is instead.
 
@@ -347,16 +368,17 @@ class CFile:
         check(status)
 
 
-def written(model: FrozenModel, alphabet: Alphabet) -> bytes:
-    """The file of a model of symbols, as the C library writes it."""
+def written(model: FrozenModel, alphabet: Alphabet | None = None) -> bytes:
+    """The file of a model, of symbols if it has an alphabet, as C writes it."""
     values: Any = ffi.NULL
-    if alphabet.values is not None:
+    ends = alphabet is not None and alphabet.ends
+    if alphabet is not None and alphabet.values is not None:
         listed = alphabet.values.astype(np.int64)
         values = pointer(listed, "int64_t[]")
     n, out = ffi.new("size_t *"), bytearray(1)
     for _ in range(2):  # the first only counts them
         status = lib.bbans_model_write(
-            model._space, KINDS.index(model.kind), values, alphabet.ends,
+            model._space, KINDS.index(model.kind), values, ends,
             ffi.from_buffer("uint8_t[]", out), len(out), n,
         )  # fmt: skip
         if status != lib.BBANS_ERR_CAPACITY:

@@ -278,12 +278,7 @@ class HiddenMarkov(SymbolModel):
         the kernels rely on."""
         if values is None:
             return self._initial
-        weights = as_uint32(values, "weight")
-        if weights.shape != (self.n_states,):
-            raise ModelError(f"weights must have shape ({self.n_states},)")
-        if not 0 < weights.sum(dtype=np.uint64) < 1 << 32:
-            raise ModelError("weights must have a sum from 1 to 2**32 - 1")
-        return weights
+        return as_weights(values, self.n_states)
 
     # ---- its file: docs/format.md, "Model file"
 
@@ -505,3 +500,19 @@ def check_masses(name: str, rows: NDArray[np.uint32], prec: int) -> None:
     ):
         if row.any():
             raise ModelError(f"{name} row {int(np.flatnonzero(row)[0])} {fault}")
+
+
+def as_weights(values: ArrayLike, n_states: int) -> NDArray[np.uint32]:
+    """Weights of the states, within the bounds that the kernels rely on.
+
+    Raises
+    ------
+    ModelError
+        If they are not.
+    """
+    weights = as_uint32(values, "weight")
+    if weights.shape != (n_states,):
+        raise ModelError(f"weights must have shape ({n_states},)")
+    if not 0 < weights.sum(dtype=np.uint64) < 1 << 32:
+        raise ModelError("weights must have a sum from 1 to 2**32 - 1")
+    return weights

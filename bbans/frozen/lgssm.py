@@ -28,18 +28,25 @@ from bbans.errors import (
     SymbolError,
     VersionError,
 )
-from bbans.frozen.alphabet import Rows, as_integers
 from bbans.frozen.base import (
     MODES,
-    FrozenModel,
     Mode,
     Start,
+    VectorModel,
     check_end,
     header_bytes,
     read_header,
 )
+from bbans.message.codec import Codec
 
-__all__ = ["NOISES", "FrozenLGSSM", "LGSSMSteps", "Step", "noise_family"]
+__all__ = [
+    "NOISES",
+    "FrozenLGSSM",
+    "LGSSMSteps",
+    "Observed",
+    "Step",
+    "noise_family",
+]
 
 NUMBERS = 5  # of the header: n, p, c, start bits, S
 HEADER_BYTES = header_bytes(NUMBERS)
@@ -131,7 +138,7 @@ class Step(NamedTuple):
     final_scale: NDArray[np.int32]
 
 
-class FrozenLGSSM(FrozenModel):
+class FrozenLGSSM(VectorModel):
     """A linear Gaussian state space model in integers, ready to code.
 
     Parameters
@@ -163,8 +170,6 @@ class FrozenLGSSM(FrozenModel):
 
     TYPE = 3
     NAME = "a linear Gaussian state space model"
-
-    _DTYPE = np.int64
 
     def __init__(
         self,
@@ -230,11 +235,6 @@ class FrozenLGSSM(FrozenModel):
         return self._family
 
     @property
-    def alphabet(self) -> Rows:
-        """What it codes: all integers of 64 bits, in rows of p."""
-        return Rows(self.n_observed)
-
-    @property
     def width(self) -> int:
         """Integers of an observation: p."""
         return self.n_observed
@@ -263,16 +263,6 @@ class FrozenLGSSM(FrozenModel):
             f"<FrozenLGSSM {self.fingerprint.hex()}: {self.n_latents} latent, "
             f"{self.n_observed} observed, {self.n_steps} steps>"
         )
-
-    def _observations(self, x: Any) -> NDArray[np.int64]:
-        array = as_integers(x)
-        if array.ndim == 1 and (self.n_observed == 1 or array.size == 0):
-            array = array.reshape(-1, self.n_observed)
-        if array.ndim != 2 or array.shape[1] != self.n_observed:
-            raise SymbolError(
-                f"observations have shape {array.shape}, not (T, {self.n_observed})"
-            )
-        return self._shaped(self.alphabet.encode(array))
 
     # ---- bytes and files: docs/format.md, "Model file"
 
@@ -362,17 +352,17 @@ class _States(NamedTuple):
         return State(self.step, self.codec.pop(message))
 
 
-class _Observed(NamedTuple):
+class Observed(NamedTuple):
     """A codec of observations: an int if there is one, else a tuple."""
 
-    codec: Multivariate
+    codec: Codec[Any]
     single: bool
 
     def push(self, message: Any, value: Any) -> None:
         self.codec.push(message, np.atleast_1d(value).tolist())
 
     def pop(self, message: Any) -> int | Values:
-        values = self.codec.pop(message)
+        values: Values = self.codec.pop(message)
         return values[0] if self.single else values
 
 
@@ -401,9 +391,9 @@ class LGSSMSteps:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._frozen,)
 
-    def _observed(self, *arguments: Any, prec: int = SCHEDULE_PREC) -> _Observed:
+    def _observed(self, *arguments: Any, prec: int = SCHEDULE_PREC) -> Observed:
         codec = Multivariate(*arguments, family=self._noise, prec=prec)
-        return _Observed(codec, self._frozen.n_observed == 1)
+        return Observed(codec, self._frozen.n_observed == 1)
 
     def _predicted(self, belief: Belief | None) -> tuple[int, list[int]]:
         if belief is None:
@@ -420,7 +410,7 @@ class LGSSMSteps:
         mean = _rows(step.move_offset, step.move, [_point(v) for v in grid])
         return _States(t, Multivariate(mean, step.move_scale.tolist()))
 
-    def likelihood(self, z: State) -> _Observed:
+    def likelihood(self, z: State) -> Observed:
         """P(x_t | z_t)."""
         step = self._frozen.step(z.step)
         mean = _rows(step.emit_offset, step.emit, [_point(v) for v in z.grid])
@@ -450,7 +440,7 @@ class LGSSMSteps:
         scales = step.back_scale.tolist()
         return _States(belief.step, Multivariate(mean, scales, family=TIGHT))
 
-    def predictive(self, belief: Belief | None) -> _Observed:
+    def predictive(self, belief: Belief | None) -> Observed:
         """P(x_t+1 | x_1 .. x_t)."""
         t, mean = self._predicted(belief)
         step = self._frozen.step(t)

@@ -20,6 +20,7 @@ from bbans.frozen import (
     context_mixer,
     contexts,
     deep_ssm,
+    gaussian_hmm,
     hierarchical_hmm,
     hmm,
     lgssm,
@@ -177,6 +178,11 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
         symbols = sum(size for (size,) in struct.iter_unpack("<I", sizes))
         size, start_length = latent.end(symbols), latent.start_length
         facts = latent.facts()
+    elif start.model_type == gaussian_hmm.FrozenGaussianHMM.TYPE:
+        head += b"".join(upto(gaussian_hmm.HEADER_BYTES))
+        vectors = gaussian_hmm.read_head(head)
+        size, start_length = vectors.end(), vectors.start_length
+        facts = vectors.facts()
     elif start.model_type == context_mixer.FrozenContextMixer.TYPE:
         head += b"".join(upto(context_mixer.HEADER_BYTES))
         mixer = context_mixer.read_head(head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,63 @@ class Message(MessageArrays):
     def lanes(self) -> int:
         """Number of lanes."""
         return int(self._head.size)
+
+    def rotate(self, n: int) -> None:
+        """Number the lanes from lane n on, modulo their number: after n values of a
+        longer array, the next value's lane becomes lane 0."""
+        k = n % self.lanes
+        if k:
+            self._head[:] = np.concatenate([self._head[k:], self._head[:k]])
+
+    # ---- places to come back to
+
+    def position(self) -> tuple[int, ...]:
+        """Return where the message stands: its number of words, and its heads.
+
+        Pushes leave what is below as it is: from a message with more on top, `seek`
+        goes back to where this one stands. Pops, as of bits back, may not go below.
+        """
+        return int(self._c.tail_len), *self._head.tolist()
+
+    def seek(self, position: tuple[int, ...]) -> None:
+        """Go down to a noted place, as if all that was pushed since had been popped.
+
+        Parameters
+        ----------
+        position : tuple of int
+            What `position` returned for this message, before more was pushed.
+
+        Raises
+        ------
+        MessageError
+            If it is no position of a message of so many lanes and words; the message is
+            unchanged. Other messages' positions may not be noticed.
+
+        Examples
+        --------
+        >>> from bbans import Message
+        >>> from bbans.distributions import Uniform
+        >>> message = Message()
+        >>> message.push(Uniform(100), [1, 2, 3])
+        >>> place = message.position()
+        >>> message.push(Uniform(100), [4, 5])
+        >>> message.seek(place)
+        >>> message.pop(Uniform(100), 3)
+        array([1, 2, 3], dtype=uint32)
+        """
+        try:
+            words, *heads = map(operator.index, position)
+        except (TypeError, ValueError):
+            words, heads = -1, []
+        if len(heads) != self.lanes or not 0 <= words <= self._c.tail_len:
+            raise MessageError(
+                f"position must be one of this message, as position() returned it: a "
+                f"number of words up to {int(self._c.tail_len)} and {self.lanes} heads"
+            )
+        there = Message.from_state(heads, self._tail[:words])
+        self._reserve(0)  # no other thread has it
+        self._head[:] = there._head
+        self._c.tail_len = words
 
     @property
     def is_empty(self) -> bool:

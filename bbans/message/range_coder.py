@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import operator
+import reprlib
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_instance, as_integer
-from bbans._lib import check, lib, pointer
+from bbans._lib import check, ffi, lib, pointer
 from bbans.errors import MessageError
 from bbans.message._message import FIRST_IN_FIRST_OUT, DecoderArrays, EncoderArrays
 from bbans.message.codec import Codec
@@ -112,6 +114,12 @@ class RangeEncoder(_RangeCoder, EncoderArrays):
         finally:
             self._drop()
 
+    def position(self) -> tuple[int, int, int]:
+        """Return where the encoder stands, three integers, for `RangeDecoder.seek`."""
+        self._open()
+        self._drop()
+        return _position(lib.bbans_range_tell, self._c)
+
     def finish(self) -> Message:
         """Return the message; the encoder is spent."""
         self._open()
@@ -163,6 +171,48 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
         """Remove the interval that holds the slot."""
         check(lib.bbans_range_advance(self._c, *_interval(start, freq, total)))
 
+    def position(self) -> tuple[int, int, int]:
+        """Return where the decoder stands, as `RangeEncoder.position`."""
+        return _position(lib.bbans_range_tell_decoded, self._c)
+
+    def seek(self, position: tuple[int, int, int]) -> None:
+        """Go on from a noted place, forward or back; what was marked is forgotten.
+
+        Parameters
+        ----------
+        position : tuple of int
+            What `position` returned, of the encoder or of a decoder of this message.
+
+        Raises
+        ------
+        MessageError
+            If it is none.
+        CorruptError
+            If it is one of another message, where that can be told. After either the
+            decoder is as it was before.
+
+        Examples
+        --------
+        >>> from bbans.distributions import Uniform
+        >>> encoder = RangeEncoder()
+        >>> encoder.encode(Uniform(100, 3), [1, 2, 3])
+        >>> place = encoder.position()
+        >>> encoder.encode(Uniform(100), 4)
+        >>> decoder = RangeDecoder(encoder.finish())
+        >>> decoder.seek(place)
+        >>> decoder.decode(Uniform(100))
+        4
+        """
+        c = ffi.new("bbans_range_position *")
+        try:
+            c.bytes, c.low, c.range = map(operator.index, position)
+        except (TypeError, ValueError, OverflowError):
+            raise MessageError(
+                "position must be one that position() returned, three integers, not "
+                f"{reprlib.repr(position)}"
+            ) from None
+        check(lib.bbans_range_seek(self._c, c))
+
     def mark(self, bits: int) -> None:
         """Before an interval: an encoder would have started bits back from here, if
         the code of what follows alone were an integer of ``2**bits`` or more. Then
@@ -182,6 +232,13 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
 
     def __repr__(self) -> str:
         return f"<RangeDecoder of {self._c.n_bits} bits>"
+
+
+def _position(tell: Any, coder: Any) -> tuple[int, int, int]:
+    """Where a coder stands, by the function of C that tells it."""
+    c = ffi.new("bbans_range_position *")
+    check(tell(coder, c))
+    return c.bytes, c.low, c.range
 
 
 def _interval(start: Any, freq: Any, total: int) -> tuple[int, int, int]:

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
+from errno import EISDIR
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,8 @@ class Checkpoint(os.PathLike[str]):
         If the file is no checkpoint, damaged, or of another version.
     ModelError
         If it is of another class.
+    OSError
+        If it cannot be read, or is in no folder.
     """
 
     def __init__(self, path: str | os.PathLike[str], resume: bool, fit: str) -> None:
@@ -62,6 +65,9 @@ class Checkpoint(os.PathLike[str]):
         self.state: dict[str, Any] = {}
         self._arrays: Arrays = {}
         self._known: dict[str, Any] = {}
+        if os.path.isdir(self._path):  # or an hour later
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), self._path)
+        os.stat(os.path.dirname(os.path.abspath(self._path)))
         self.found = bool(resume) and os.path.exists(self._path)
         if self.found:
             self._read()
@@ -109,13 +115,16 @@ class Checkpoint(os.PathLike[str]):
         self._facts |= described
         if not self.found:
             return
-        for name, value in described.items():
-            before = self._known.get(name)
-            if before != value:
-                raise ModelError(
-                    f"{self._path} is a checkpoint of another fit: {name} was {before} "
-                    f"there, and is {value}: pass the same, or another path"
-                )
+        differ = [
+            f"{name} was {self._known.get(name)} there, and is {value}"
+            for name, value in described.items()
+            if self._known.get(name) != value
+        ]
+        if differ:
+            raise ModelError(
+                f"{self._path} is a checkpoint of another fit: {'; '.join(differ)}: "
+                "pass the same, or another path"
+            )
 
     def model(self, name: str) -> Any:
         """A model that was found, or None.

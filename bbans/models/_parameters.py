@@ -91,8 +91,8 @@ def logs(p: Floats) -> Floats:
 
 
 def random_emission(rng: np.random.Generator, K: int, frequencies: Floats) -> Floats:
-    """Emissions to start training from: the symbols' frequencies, each times an
-    exponential variate."""
+    """Emissions at random: the symbols' frequencies, each times an exponential
+    variate."""
     noise = rng.standard_exponential((K, frequencies.size))
     emission: Floats = noise * (frequencies + 1.0)
     emission /= emission.sum(axis=1, keepdims=True)

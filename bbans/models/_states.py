@@ -183,7 +183,10 @@ class StateModel(FloatModel):
         SymbolError, ModelError
             As for `predict`, but that a sequence may be one that the model excludes.
         """
-        data = self._laid(self._observed(x), lengths)
+        return self._score(self._laid(self._observed(x), lengths))
+
+    def _score(self, data: Sequences) -> float:
+        """ln P of sequences, -inf if one is impossible."""
         found = _Scaled(data, *self._chain).log_likelihood()
         if found is None:
             return _Logarithms(data, *self._chain).log_likelihood()

@@ -15,7 +15,12 @@ from bbans._float_file import Arrays
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols
 from bbans.models._checkpoint import opened
-from bbans.models._data import in_memory
+from bbans.models._data import (
+    frequencies_of,
+    in_memory,
+    passes_of,
+    training_alphabet,
+)
 from bbans.models._parameters import (
     MAX_STATES,
     PSEUDO_COUNTS,
@@ -24,6 +29,7 @@ from bbans.models._parameters import (
     check_size,
     log2_prior,
     normalised,
+    random_emission,
 )
 from bbans.models._states import free_parameters
 from bbans.models.em import Statistics
@@ -174,16 +180,14 @@ class FactorialHMM(HMM):
         if saved is not None and saved.found:
             init = saved.model("best")
         elif init is None:
-            rng = as_generator(seed)
-            start = HMM.fit(
-                data, states, n_iter=0, alphabet=alphabet, ends=ends, seed=rng,
-                progress=False,
-            )  # fmt: skip
+            rng, passes = as_generator(seed), passes_of(data)
+            symbols = training_alphabet(passes, alphabet, ends=ends)
+            emission = random_emission(rng, states, frequencies_of(passes(), symbols))
             pairs = [
                 (rng.dirichlet(np.full(K, 10.0)), rng.dirichlet(np.full(K, 10.0), K))
                 for K in sizes
             ]
-            init = cls(pairs, start.emission, alphabet=start.alphabet)
+            init = cls(pairs, emission, alphabet=symbols)
         elif not isinstance(init, FactorialHMM):
             raise ModelError(f"init is another kind of model: {init!r}")
         model = HMM.fit(

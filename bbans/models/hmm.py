@@ -59,6 +59,7 @@ from bbans.models._parameters import (
     normalised,
     random_emission,
 )
+from bbans.models._start import DataStart
 from bbans.models._states import Lookup, StateModel, free_parameters
 from bbans.models._training import (
     Iteration,
@@ -490,14 +491,14 @@ class HMM(StateModel):
             is no data: `encode` and containers do not write it. An `alphabet` or `init`
             that has an end keeps it.
         seed : int or numpy.random.Generator
-            For the random start; unused with `init`.
+            For what is random in the start; unused with `init`.
         init : HMM, optional
             Where to start, with K states and the same alphabet. Training that stops
             and goes on from its model is, bit for bit, training without a stop. A
             `FactorialHMM` stays one.
         topology : Topology, optional
-            The initial states and transitions that the random start has; all others
-            have probability 0, and keep it. With `init`, its zeros are the topology.
+            The initial states and transitions that the start has; all others have
+            probability 0, and keep it. With `init`, its zeros are the topology.
         dtype : {float64, float32}
             Of the messages. float32 takes half the time, and gives the information
             content to about 6 digits.
@@ -511,9 +512,9 @@ class HMM(StateModel):
             Show a progress bar on standard error. By default if that is a
             terminal and the work takes more than a second.
         checkpoint : path, optional
-            A file that holds the state of the fit after each update (each tenth of the
-            time goes to writing it, at most), replaced at once. With it, a function
-            that gives the sequences is called once more.
+            A file that holds the state of the fit after each update, replaced at once;
+            writing it takes a tenth of the time at most. With it, a function that gives
+            the sequences is called once more.
         resume : bool
             Go on from the checkpoint, if there is one, to the same bits as without a
             stop: the same arguments, but for `threads`, `callback` and `progress`, on
@@ -544,6 +545,10 @@ class HMM(StateModel):
         Dirichlet priors with parameters ``1 + pseudo_count``. Should rounding raise it
         all the same, training stops and the parameters before that update are the
         result. A row whose counts are all zero keeps its previous parameters.
+
+        Training starts from states that are classes of symbols, or of contexts, found
+        by the exchange algorithm, but for some noise; with a topology, from emissions
+        at random (docs/maths.md, "Where training starts").
 
         Sequences are never cut: long ones go through in blocks, with the forward
         message kept at the start of each and the others computed again, so
@@ -777,22 +782,24 @@ def _start(
     passes: Callable[[], Iterable[Symbols]],
     topology: Topology | None = None,
 ) -> HMM:
-    """Check the model that training starts from, or draw it.
+    """Check the model that training starts from, or find one.
 
-    States differ by their emissions (`random_emission`). Transitions start near
-    uniform.
+    With a topology, whose states have their places, states only differ by their
+    emissions at random, and transitions start near uniform.
     """
     if init is not None:
         check_init(init, K, symbols)
         if topology is not None:
             raise ModelError("with init its zeros are the topology: give no other")
         return init._copy()
-    frequencies = frequencies_of(passes(), symbols)
     rng = as_generator(seed)
     initial = rng.dirichlet(np.full(K, 10.0))
-    transition = rng.dirichlet(np.full(K, 10.0), K)
-    if topology is not None:
+    if topology is None:
+        data = DataStart(encode_all(passes(), symbols), symbols.size)
+        transition, emission = data.classes(K, rng)
+    else:
         as_instance(topology, Topology, "topology", "a Topology")
+        transition = rng.dirichlet(np.full(K, 10.0), K)
         initial, transition = topology.mask(initial, transition)
-    emission = random_emission(rng, K, frequencies)
+        emission = random_emission(rng, K, frequencies_of(passes(), symbols))
     return HMM(initial, transition, emission, alphabet=symbols)

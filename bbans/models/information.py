@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from bbans.distributions.table import edges_of
 from bbans.errors import ModelError
 from bbans.frozen.arhmm import UNIT, FrozenARHMM
 from bbans.frozen.base import FrozenModel
+from bbans.frozen.gaussian_hmm import FrozenGaussianHMM
 from bbans.frozen.hierarchical_hmm import FrozenHierarchicalHMM
 from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.message.message import Message
 from bbans.models import em
+from bbans.models._vectors import log_cells
 from bbans.models.hierarchical_hmm import HierarchicalHMM
 from bbans.models.hmm import HMM, states_of
 
@@ -32,8 +35,8 @@ def information_content(x: Any, frozen: FrozenModel) -> float:
     x : str, bytes or array_like of int
         What the model encodes.
     frozen : FrozenModel
-        A hidden Markov model, also of several levels or autoregressive, or a linear
-        Gaussian model.
+        A hidden Markov model, also of several levels, autoregressive or of vectors, or
+        a linear Gaussian model.
 
     Raises
     ------
@@ -50,6 +53,8 @@ def information_content(x: Any, frozen: FrozenModel) -> float:
     """
     if isinstance(frozen, FrozenLGSSM):
         return _of_lgssm(x, frozen)
+    if isinstance(frozen, FrozenGaussianHMM):
+        return _of_gaussian_hmm(x, frozen)
     if isinstance(frozen, FrozenARHMM):
         return _of_arhmm(x, frozen)
     if isinstance(frozen, FrozenHMM):
@@ -79,6 +84,29 @@ def _of_arhmm(x: Any, frozen: FrozenARHMM) -> float:
         (states.initial, states.transition, likelihood),
         counting=False,
     ).bits
+
+
+def _of_gaussian_hmm(x: Any, frozen: FrozenGaussianHMM) -> float:
+    """With the masses of Gaussians at its locations, without their leaks."""
+    values = frozen._observations(x).reshape(-1, frozen.n_channels).astype(np.float64)
+    if not len(values):
+        return 0.0
+    sigma = 2.0 ** (frozen.scale / 256)
+    rows = np.empty((len(values), frozen.n_states))
+    for k, mean in enumerate(frozen.location / 2.0**16):
+        white = values - mean
+        if frozen.lower is not None:
+            lower = np.eye(frozen.n_channels) + matrix_of(frozen.lower[k])
+            white = np.linalg.solve(lower, white.T).T
+        rows[:, k] = log_cells(white, sigma[k])
+    top = rows.max(axis=1)
+    states = (frozen.initial, frozen.transition)
+    found = em.expect(
+        [em.Batch.of([(0, np.arange(len(rows), dtype=np.int32))])],
+        (*(mass / 2.0**frozen.prec for mass in states), np.exp(rows.T - top)),
+        counting=False,
+    )
+    return found.bits - float(top.sum()) / math.log(2)
 
 
 _LAWS = {"gaussian": Gaussian, "logistic": Logistic, "laplace": Laplace}

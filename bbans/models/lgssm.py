@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ from bbans.models._checkpoint import data_fact, opened
 from bbans.models.base import FloatModel
 from bbans.models.freeze_lgssm import frozen_lgssm
 
-__all__ = ["LGSSM", "Gains"]
+__all__ = ["LGSSM", "Gains", "Moments"]
 
 _Floats = NDArray[np.float64]
 
@@ -62,6 +63,64 @@ class Gains(NamedTuple):
     filtered: _Floats  # (S, n, n) of z_t given x_1 .. x_t
     back: _Floats  # (S, n, n) J_t, from z_t+1 to z_t
     posterior: _Floats  # (S, n, n) of z_t given x_1 .. x_t and z_t+1
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Expected moments of data under a model: all that an update needs to know.
+
+    They add up, as `Statistics` of an HMM do.
+
+    Parameters
+    ----------
+    move : ndarray of float64, shape (2 n + 1, 2 n + 1)
+        Sums of the outer products of (z_t-1, 1, z_t).
+    emit : ndarray of float64, shape (n + 1 + p, n + 1 + p)
+        Of (z_t, 1, x_t).
+    first_means : ndarray of float64, shape (N, n)
+        Means of z_1, of each sequence.
+    first_cov : ndarray of float64, shape (n, n)
+        Sum of the covariances of z_1.
+    moves, emits : int
+        Steps that were summed.
+    information_content : float
+        In bits, by the density of the innovations, under the model that found them.
+    n_symbols : int
+        Integers of the data.
+    """
+
+    move: _Floats
+    emit: _Floats
+    first_means: _Floats
+    first_cov: _Floats
+    moves: int
+    emits: int
+    information_content: float
+    n_symbols: int
+
+    @property
+    def n_sequences(self) -> int:
+        """N: sequences that are not empty."""
+        return len(self.first_means)
+
+    def __add__(self, other: object) -> Moments:
+        """Merge with the moments of other data, under the same model."""
+        if not isinstance(other, Moments):
+            return NotImplemented
+        return Moments(
+            self.move + other.move,
+            self.emit + other.emit,
+            np.concatenate([self.first_means, other.first_means]),
+            self.first_cov + other.first_cov,
+            self.moves + other.moves,
+            self.emits + other.emits,
+            self.information_content + other.information_content,
+            self.n_symbols + other.n_symbols,
+        )
+
+    def __radd__(self, other: object) -> Moments:
+        """Let `sum` begin with its 0."""
+        return self if isinstance(other, int) and other == 0 else NotImplemented
 
 
 class LGSSM(FloatModel):
@@ -448,12 +507,7 @@ class LGSSM(FloatModel):
             raise ModelError(
                 f"min_noise must be at least 0, not {min_noise}, and tol a number"
             )
-        if isinstance(fixed, str) or isinstance(diagonal, str):
-            raise ModelError("fixed and diagonal are lists of names")
-        keep, plain = set(fixed), set(diagonal)
-        unknown = (keep - set(_NAMES)) | (plain - {"transition_cov", "observation_cov"})
-        if unknown:
-            raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
+        keep, plain = _names(fixed, diagonal)
         _check_range(found)
         saved = opened(
             checkpoint, resume, cls.__name__, n_latents=n_latents, n_iter=n_iter,
@@ -489,7 +543,8 @@ class LGSSM(FloatModel):
             history.append(bits)
             if len(history) > n_iter:
                 break
-            previous, model = model, model._update(data, keep, plain, min_noise)
+            moments = model._moments(data)
+            previous, model = model, model._maximised(moments, keep, plain, min_noise)
             if saved is not None:
                 models = {"best": previous, "next": model}
                 saved.write(models, {"history": history})
@@ -498,16 +553,69 @@ class LGSSM(FloatModel):
         model._history = tuple(history)
         return model
 
-    def _update(
-        self, data: list[_Floats], keep: set[str], plain: set[str], min_noise: float
+    def expect(self, sequences: ArrayLike | Sequence[ArrayLike]) -> Moments:
+        """Sum up what the latents did in data, in expectation: the E step of EM.
+
+        Parameters
+        ----------
+        sequences
+            As of `fit`.
+
+        Returns
+        -------
+        moments : Moments
+            They add up over parts of the data.
+
+        Raises
+        ------
+        SymbolError, ModelError
+            As `fit`.
+        """
+        found = _sequences(sequences)
+        _check_range(found)
+        data = [_integers(x, self.n_observed) for x in found if len(x) > 0]
+        bits = -sum(map(self.log_likelihood, data)) / math.log(2)
+        return replace(self._moments(data), information_content=bits)
+
+    def maximise(
+        self,
+        moments: Moments,
+        *,
+        fixed: Iterable[str] = (),
+        diagonal: Iterable[str] = (),
+        min_noise: float = 0.25,
     ) -> LGSSM:
-        """One step of EM: moments under the smoothed states, then regressions."""
+        """Fit the parameters to moments by regressions: the M step of EM.
+
+        Parameters
+        ----------
+        moments : Moments
+            Of any data, usually found by this model.
+        fixed, diagonal, min_noise
+            As for `fit`.
+
+        Raises
+        ------
+        ModelError
+            If an argument is out of range.
+        """
+        as_instance(moments, Moments, "moments", "Moments")
+        if moments.move.shape[0] != 2 * self.n_latents + 1:
+            raise ModelError(
+                f"moments of shape {moments.move.shape} are not of a model with "
+                f"{self.n_latents} latent dimensions"
+            )
+        keep, plain = _names(fixed, diagonal)
+        return self._maximised(moments, keep, plain, min_noise)
+
+    def _moments(self, data: list[_Floats]) -> Moments:
+        """Of sequences that are not empty, without their information content."""
         n, p = self._shape
         # Moments of (z_t-1, 1, z_t), and of (z_t, 1, x_t), summed over t.
         move, emit = np.zeros((2 * n + 1,) * 2), np.zeros((n + 1 + p,) * 2)
         moves = emits = 0
-        first_means, first_cov = [], np.zeros((n, n))
-        for x in data:
+        first_means, first_cov = np.zeros((len(data), n)), np.zeros((n, n))
+        for i, x in enumerate(data):
             predicted, filtered, gains = self.filter(x)
             means = self._smoothed_means(predicted, filtered, gains)
             all_, first, last, lag = _smoothed_sums(gains, len(x))
@@ -522,19 +630,31 @@ class LGSSM(FloatModel):
             emit += row.T @ row
             emit[:n, :n] += all_
             moves, emits = moves + len(x) - 1, emits + len(x)
-            first_means.append(means[0])
+            first_means[i] = means[0]
             first_cov += first
+        return Moments(
+            move, emit, first_means, first_cov, moves, emits, math.nan, emits * p
+        )
+
+    def _maximised(
+        self, moments: Moments, keep: set[str], plain: set[str], min_noise: float
+    ) -> LGSSM:
+        """One step of EM, from moments under the smoothed states."""
         new = self.parameters()
-        if moves > 0:
-            self._regress(new, move, moves, keep, plain, "transition", 0.0)
-        self._regress(new, emit, emits, keep, plain, "observation", min_noise)
-        centre = np.mean(first_means, axis=0)
+        if moments.moves > 0:
+            self._regress(
+                new, moments.move, moments.moves, keep, plain, "transition", 0.0
+            )
+        self._regress(
+            new, moments.emit, moments.emits, keep, plain, "observation", min_noise
+        )
+        first_means = moments.first_means
         if "initial_mean" not in keep:
-            new["initial_mean"] = centre
-        if "initial_cov" not in keep and len(data) > n:
-            spread = np.array(first_means) - new["initial_mean"]
+            new["initial_mean"] = np.mean(first_means, axis=0)
+        if "initial_cov" not in keep and len(first_means) > self.n_latents:
+            spread = first_means - new["initial_mean"]
             new["initial_cov"] = _floored(
-                (first_cov + spread.T @ spread) / len(data), 0.0
+                (moments.first_cov + spread.T @ spread) / len(first_means), 0.0
             )
         return LGSSM(**new)
 
@@ -908,6 +1028,17 @@ def _check_shape(
     if matrix.shape != wanted:
         at = "" if level is None else f"[{level}]"
         raise ModelError(f"{name}{at} must have shape {wanted}, not {matrix.shape}")
+
+
+def _names(fixed: Iterable[str], diagonal: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Parameters that stay, and covariances that are diagonal."""
+    if isinstance(fixed, str) or isinstance(diagonal, str):
+        raise ModelError("fixed and diagonal are lists of names")
+    keep, plain = set(fixed), set(diagonal)
+    unknown = (keep - set(_NAMES)) | (plain - {"transition_cov", "observation_cov"})
+    if unknown:
+        raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
+    return keep, plain
 
 
 def _covariances(name: str, values: ArrayLike) -> _Floats:

@@ -408,24 +408,41 @@ uint64_t bbans_find_below(bbans_source *from, uint64_t last)
     return u;
 }
 
+/* The ends of value i's range, which are arrays, or the same for all. */
+static int range_of(const bbans_distribution *d, size_t i, int64_t *low,
+                    int64_t *high)
+{
+    const int64_t *lows = (const int64_t *)d->array[0].data;
+    const int64_t *highs = (const int64_t *)d->array[1].data;
+
+    *low = lows != NULL ? lows[i] : d->low;
+    *high = highs != NULL ? highs[i] : d->high;
+    return *low <= *high;
+}
+
 static bbans_status range_list(const bbans_distribution *d, void *scratch,
                                size_t i, int64_t value, bbans_intervals *to)
 {
-    (void)scratch, (void)i;
-    if (value < d->low || value > d->high)
+    int64_t low, high;
+
+    (void)scratch;
+    if (!range_of(d, i, &low, &high) || value < low || value > high)
         return BBANS_ERR_SYMBOL;
-    bbans_list_below(to, (uint64_t)value - (uint64_t)d->low,
-                     (uint64_t)d->high - (uint64_t)d->low);
+    bbans_list_below(to, (uint64_t)value - (uint64_t)low,
+                     (uint64_t)high - (uint64_t)low);
     return BBANS_OK;
 }
 
 static bbans_status range_find(const bbans_distribution *d, void *scratch,
                                size_t i, bbans_source *from, int64_t *value)
 {
-    (void)scratch, (void)i;
+    int64_t low, high;
+
+    (void)scratch;
+    if (!range_of(d, i, &low, &high))
+        return BBANS_ERR_SYMBOL;
     *value = bbans_signed(
-        (uint64_t)d->low +
-        bbans_find_below(from, (uint64_t)d->high - (uint64_t)d->low));
+        (uint64_t)low + bbans_find_below(from, (uint64_t)high - (uint64_t)low));
     return BBANS_OK;
 }
 
@@ -449,6 +466,21 @@ bbans_status bbans_distribution_init_range(bbans_distribution *distribution,
     distribution->low = low;
     distribution->high = high;
     distribution->words = bbans_below_words((uint64_t)high - (uint64_t)low);
+    return BBANS_OK;
+}
+
+bbans_status bbans_distribution_init_ranges(bbans_distribution *distribution,
+                                            bbans_array low, bbans_array high)
+{
+    if (distribution == NULL)
+        return BBANS_ERR_NULL;
+    if (low.type != BBANS_I64 || high.type != BBANS_I64)
+        return BBANS_ERR_TYPE;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = range_code;
+    distribution->array[0] = low;
+    distribution->array[1] = high;
+    distribution->words = bbans_below_words(UINT64_MAX);
     return BBANS_OK;
 }
 

@@ -7,6 +7,7 @@
 
 #define HMM_HEADER 24 /* of hierarchical ones too */
 #define LGSSM_HEADER 32
+#define GAUSSIAN_HMM_HEADER 28
 #define LATENT_HEADER 56
 #define TREE_HEADER 32
 #define COUNTS_BYTES 8
@@ -33,9 +34,10 @@ enum {
 /* The numbers of a file, and where its parts begin. */
 typedef struct {
     /* Of hidden Markov and linear Gaussian models: */
-    size_t states, symbols; /* or latent and observed dimensions             */
+    size_t states, symbols; /* or latent and observed dimensions, or channels */
     size_t start_length;
     size_t start_bits, steps; /* of linear Gaussian models alone             */
+    size_t full;              /* of hidden Markov models of vectors alone    */
     size_t contexts, entries; /* of autoregressive models alone  */
     size_t values, tables, tree; /* offsets; 0: there is none       */
     size_t levels, of_level[BBANS_LEVELS_MAX]; /* of hierarchical models: how
@@ -126,6 +128,11 @@ static int is_gaussian(int type)
     return type == BBANS_MODEL_LGSSM;
 }
 
+static int is_gaussian_hmm(int type)
+{
+    return type == BBANS_MODEL_GAUSSIAN_HMM;
+}
+
 static int has_networks(int type)
 {
     return type == BBANS_MODEL_VAE || type == BBANS_MODEL_DEEP_SSM;
@@ -148,7 +155,8 @@ static int is_mixer(int type)
 
 static int has_alphabet(int type)
 {
-    return !is_gaussian(type) && !has_networks(type) && !is_tree(type);
+    return !is_gaussian(type) && !is_gaussian_hmm(type) &&
+           !has_networks(type) && !is_tree(type);
 }
 
 static int has_packed_form(int type)
@@ -159,11 +167,12 @@ static int has_packed_form(int type)
 
 static size_t header_bytes(const uint8_t *bytes)
 {
-    return has_networks(bytes[TYPE])  ? LATENT_HEADER
-           : is_gaussian(bytes[TYPE]) ? LGSSM_HEADER
-           : is_tree(bytes[TYPE])     ? TREE_HEADER
-           : is_mixer(bytes[TYPE])    ? BBANS_MIXER_HEADER
-                                      : HMM_HEADER;
+    return has_networks(bytes[TYPE])      ? LATENT_HEADER
+           : is_gaussian(bytes[TYPE])     ? LGSSM_HEADER
+           : is_gaussian_hmm(bytes[TYPE]) ? GAUSSIAN_HMM_HEADER
+           : is_tree(bytes[TYPE])         ? TREE_HEADER
+           : is_mixer(bytes[TYPE])        ? BBANS_MIXER_HEADER
+                                          : HMM_HEADER;
 }
 
 static int detail_is_known(const uint8_t *bytes)
@@ -178,7 +187,7 @@ static int detail_is_known(const uint8_t *bytes)
 static int codes_are_known(const uint8_t *bytes)
 {
     return bytes[TYPE] >= BBANS_MODEL_HMM &&
-           bytes[TYPE] <= BBANS_MODEL_CONTEXT_MIXER && bytes[MODE] <= 1 &&
+           bytes[TYPE] <= BBANS_MODEL_GAUSSIAN_HMM && bytes[MODE] <= 1 &&
            bytes[KIND] <= BBANS_KIND_TEXT && detail_is_known(bytes) &&
            bytes[LISTED] <= 1 && bytes[FORM] <= has_packed_form(bytes[TYPE]) &&
            bytes[ENDS] <= has_alphabet(bytes[TYPE]);
@@ -202,6 +211,21 @@ static uint64_t lgssm_bytes(const layout *l)
     return (uint64_t)l->steps *
            (8 * (l->states + l->symbols) +
             4 * bbans_lgssm_step_words(l->states, l->symbols));
+}
+
+/* Of each state, in files and in memory: there rows of `lower` have all their
+ * zeros. */
+static uint64_t gaussian_bytes(const layout *l, int in_memory)
+{
+    const uint64_t n = l->symbols;
+    const uint64_t lower = in_memory ? n * (1 + n) : n * (1 + n) / 2;
+
+    return l->states * (12 * n + (l->full ? 4 * lower : 0));
+}
+
+static uint64_t gaussian_hmm_bytes(const layout *l)
+{
+    return 4 * (uint64_t)l->states * (1 + l->states) + gaussian_bytes(l, 0);
 }
 
 /* The states of each level, which follow the numbers of a hierarchical model,
@@ -243,6 +267,13 @@ static uint64_t read_header(const uint8_t *bytes, size_t n_bytes, layout *l)
     if (l->states > BBANS_STATES_MAX || l->symbols > BBANS_SYMBOLS_MAX ||
         bytes[DETAIL] < 1 || bytes[DETAIL] > BBANS_PREC_MAX)
         return 0;
+    if (is_gaussian_hmm(bytes[TYPE])) {
+        l->full = number(bytes, 3);
+        if (bytes[KIND] != BBANS_KIND_INTEGERS || bytes[LISTED] ||
+            bbans_gaussian_hmm_bytes(l->states, l->symbols) == 0 || l->full > 1)
+            return 0;
+        return l->tables + gaussian_hmm_bytes(l);
+    }
     if (is_hierarchy(bytes[TYPE]) && !read_levels(bytes, n_bytes, l))
         return 0;
     if (bytes[LISTED]) {
@@ -469,9 +500,9 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
     m.kind = bytes[KIND];
     m.predictive = bytes[MODE];
     m.ends = bytes[ENDS];
-    m.width = has_networks(bytes[TYPE])                          ? l.head.width
-              : is_gaussian(bytes[TYPE]) || is_tree(bytes[TYPE]) ? l.symbols
-                                                                 : 1;
+    m.width = has_networks(bytes[TYPE])   ? l.head.width
+              : has_alphabet(bytes[TYPE]) ? 1
+                                          : l.symbols;
     m.symbols = has_alphabet(bytes[TYPE]) ? l.symbols : 0;
     m.values = l.values == 0 ? NULL : bytes + l.values;
     m.bytes = bytes;
@@ -552,6 +583,9 @@ static size_t need(const bbans_model *model, layout *l)
         bytes = l->place[l->latent.networks];
     else if (is_gaussian(model->bytes[TYPE]))
         bytes = lgssm_bytes(l);
+    else if (is_gaussian_hmm(model->bytes[TYPE]))
+        bytes = gaussian_bytes(l, 1) +
+                bbans_gaussian_hmm_bytes(l->states, l->symbols);
     else if (is_hierarchy(model->bytes[TYPE]))
         bytes = bbans_hierarchy_bytes(l->levels, l->of_level, l->symbols);
     else if (is_tree(model->bytes[TYPE]))
@@ -671,6 +705,48 @@ static bbans_status build_lgssm(bbans_lgssm *lgssm, const uint8_t *bytes,
                             (unsigned)l->start_bits, offset, word);
 }
 
+/* Rows of lower matrices, without their zeros. */
+static void read_lower(const uint8_t *from, size_t rows, size_t n, int32_t *to)
+{
+    size_t i, j;
+
+    for (i = 0; i < rows; i++)
+        for (j = 0; j < 1 + n; j++, to++) {
+            *to = 0;
+            if (j > i % n)
+                continue;
+            *to = bbans_signed32((uint32_t)bbans_load(from, 4));
+            from += 4;
+        }
+}
+
+static bbans_status build_gaussian_hmm(bbans_gaussian_hmm *model,
+                                       const uint8_t *bytes, const layout *l,
+                                       void *memory)
+{
+    const size_t K = l->states, n = l->symbols;
+    const uint8_t *from = bytes + l->tables;
+    int64_t *location = (int64_t *)memory;
+    int32_t *scale = (int32_t *)(void *)(location + K * n);
+    int32_t *lower = l->full ? scale + K * n : NULL;
+    /* Aligned to 4 at least, which is all that tables need. */
+    void *tables = (uint8_t *)memory + gaussian_bytes(l, 1);
+    uint32_t *initial = bbans_hmm_masses(tables, K, 1);
+    size_t i;
+
+    for (i = 0; i < K * (1 + K); i++, from += 4)
+        initial[i] = bbans_load_le32(from);
+    for (i = 0; i < K * n; i++, from += 8)
+        location[i] = bbans_signed(bbans_load(from, 8));
+    for (i = 0; i < K * n; i++, from += 4)
+        scale[i] = bbans_signed32((uint32_t)bbans_load(from, 4));
+    if (lower != NULL)
+        read_lower(from, K * n, n, lower);
+    return bbans_gaussian_hmm_init(model, K, n, bytes[DETAIL], l->start_length,
+                                   initial, initial + K, location, scale, lower,
+                                   tables, bbans_gaussian_hmm_bytes(K, n));
+}
+
 static bbans_status build_latent(bbans_frozen *frozen, const uint8_t *bytes,
                                  const layout *l, void *memory)
 {
@@ -722,6 +798,9 @@ bbans_status bbans_model_build(bbans_model *model, void *memory,
         status = build_latent(frozen, model->bytes, &l, rest);
     else if (is_gaussian(model->bytes[TYPE]))
         status = build_lgssm(&frozen->lgssm, model->bytes, &l, rest);
+    else if (is_gaussian_hmm(model->bytes[TYPE]))
+        status =
+            build_gaussian_hmm(&frozen->gaussian_hmm, model->bytes, &l, rest);
     else if (is_hierarchy(model->bytes[TYPE]))
         status = build_hierarchy(&frozen->hierarchy, model->bytes, &l, rest);
     else if (is_tree(model->bytes[TYPE]))
@@ -851,6 +930,26 @@ static void put_lgssm(writer *w, const bbans_lgssm *m)
         put(w, (uint32_t)m->word[i], 4);
 }
 
+static void put_gaussian_hmm(writer *w, const bbans_gaussian_hmm *m)
+{
+    const size_t K = m->chain.states, n = m->channels;
+    size_t i, j;
+
+    put(w, K, 4);
+    put(w, n, 4);
+    put(w, m->space.start_length, 4);
+    put(w, m->lower != NULL, 4);
+    put_masses(w, m->chain.initial_cdf, 1, K);
+    put_masses(w, m->chain.transition_cdf, K, K);
+    for (i = 0; i < K * n; i++)
+        put(w, (uint64_t)m->location[i], 8);
+    for (i = 0; i < K * n; i++)
+        put(w, (uint32_t)m->scale[i], 4);
+    for (i = 0; m->lower != NULL && i < K * n; i++)
+        for (j = 0; j <= i % n; j++)
+            put(w, (uint32_t)m->lower[i * (1 + n) + j], 4);
+}
+
 static void put_latent(writer *w, const bbans_latent_model *m, int order)
 {
     size_t i;
@@ -976,6 +1075,7 @@ static unsigned detail_of(const bbans_frozen *frozen, int type)
     case BBANS_MODEL_DEEP_SSM: return 0;
     case BBANS_MODEL_HIERARCHY: return frozen->hierarchy.prec;
     case BBANS_MODEL_TREE: return frozen->tree.prec;
+    case BBANS_MODEL_GAUSSIAN_HMM: return frozen->gaussian_hmm.chain.prec;
     case BBANS_MODEL_CONTEXT_MIXER: return frozen->context_mixer.prior_bits;
     default: return frozen->hmm.prec;
     }
@@ -1020,6 +1120,8 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
                    type == BBANS_MODEL_VAE ? frozen->vae.order : 0);
     else if (is_gaussian(type))
         put_lgssm(&w, &frozen->lgssm);
+    else if (is_gaussian_hmm(type))
+        put_gaussian_hmm(&w, &frozen->gaussian_hmm);
     else if (is_hierarchy(type))
         put_hierarchy(&w, &frozen->hierarchy, kind, value, ends);
     else if (is_tree(type))

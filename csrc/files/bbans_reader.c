@@ -77,12 +77,12 @@ static int holds_integers(int element) /* of arrays */
     return element >= BBANS_ELEMENT_UINT8 && !bbans_element_is_float(element);
 }
 
-static int is_text(int code)
+static int is_plain(int code) /* bytes, or text of either form */
 {
-    return code == BBANS_ELEMENT_UTF8 || code == BBANS_ELEMENT_CHARACTERS;
+    return code < BBANS_ELEMENT_UINT8;
 }
 
-/* Are bytes after bytes, text after text, or an array after one of its type? */
+/* Are bytes or text after such, or an array after one of its type? */
 static int can_follow(const element_type *type, const bbans_reader *reader)
 {
     const int before =
@@ -91,7 +91,7 @@ static int can_follow(const element_type *type, const bbans_reader *reader)
     return (type->code == before && type->unit == reader->unit &&
             type->multiplier == reader->multiplier &&
             type->axis == reader->axis) ||
-           (is_text(type->code) && is_text(before));
+           (is_plain(type->code) && is_plain(before));
 }
 
 static bbans_status read_type(element_type *type, const uint8_t *bytes)

@@ -165,6 +165,19 @@ bbans_status bbans_range_finish(bbans_range_encoder *enc, bbans_message *msg)
     return BBANS_OK;
 }
 
+bbans_status bbans_range_tell(const bbans_range_encoder *enc,
+                              bbans_range_position *position)
+{
+    if (enc == NULL || position == NULL)
+        return BBANS_ERR_NULL;
+    if (enc->range == 0)
+        return BBANS_ERR_STATE;
+    position->bytes = enc->len;
+    position->low = enc->low;
+    position->range = enc->range;
+    return BBANS_OK;
+}
+
 size_t bbans_range_finish_bytes(bbans_range_encoder *enc)
 {
     const size_t bits = shorten(enc);
@@ -279,18 +292,62 @@ static uint32_t take_bits(bbans_range_decoder *dec, unsigned n)
     return ((uint32_t)(two >> low % 32) & ((1u << have) - 1)) << (n - have);
 }
 
+/* The 63 bits of the fraction from bit `first` on. */
+static uint64_t window_at(bbans_range_decoder *dec, size_t first)
+{
+    uint64_t window = 0;
+    int i;
+
+    dec->n_read = first;
+    for (i = 0; i < 7; i++)
+        window = window << 8 | take_bits(dec, 8);
+    return window << 7 | take_bits(dec, 7);
+}
+
 /* The first window, of a fraction of dec->n_bits. */
 static void start_decoding(bbans_range_decoder *dec)
 {
-    int i;
-
-    dec->n_read = 0;
-    dec->own_state = UNMARKED;
-    dec->code = 0;
+    dec->code = window_at(dec, 0);
     dec->range = WINDOW;
-    for (i = 0; i < 7; i++)
-        dec->code = dec->code << 8 | take_bits(dec, 8);
-    dec->code = dec->code << 7 | take_bits(dec, 7);
+    dec->own_state = UNMARKED;
+}
+
+/* F 2^k = L + code, and L ends with `low`: the window of F that ends with bit k
+ * is low + code modulo 2^63, whatever was carried since. */
+bbans_status bbans_range_tell_decoded(const bbans_range_decoder *dec,
+                                      bbans_range_position *position)
+{
+    bbans_range_decoder copy;
+
+    if (dec == NULL || position == NULL)
+        return BBANS_ERR_NULL;
+    copy = *dec;
+    position->bytes = (dec->n_read - WINDOW_BITS) / 8;
+    position->low =
+        (window_at(&copy, 8 * position->bytes) - dec->code) & (WINDOW - 1);
+    position->range = dec->range;
+    return BBANS_OK;
+}
+
+bbans_status bbans_range_seek(bbans_range_decoder *dec,
+                              const bbans_range_position *position)
+{
+    bbans_range_decoder moved;
+
+    if (dec == NULL || position == NULL)
+        return BBANS_ERR_NULL;
+    if (position->range < RANGE_MIN || position->range > WINDOW ||
+        position->low >= WINDOW || position->bytes > SIZE_MAX / 8 - 8)
+        return BBANS_ERR_STATE;
+    moved = *dec;
+    moved.code =
+        (window_at(&moved, 8 * position->bytes) - position->low) & (WINDOW - 1);
+    moved.range = position->range;
+    moved.own_state = UNMARKED;
+    if (moved.code >= moved.range)
+        return BBANS_ERR_CORRUPT;
+    *dec = moved;
+    return BBANS_OK;
 }
 
 bbans_status bbans_range_decoder_init(bbans_range_decoder *dec,

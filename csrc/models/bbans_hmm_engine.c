@@ -3,29 +3,17 @@
  * "Emissions that depend on earlier symbols".
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_state_space.h"
+#include "bbans_chain.h"
 
-/* States are uint32_t, observations symbol numbers.  The belief is the weights
- * predicted [stride], the record the weights filtered [stride]. */
+/* Observations are symbol numbers.  The belief is the weights predicted
+ * [stride], the record the weights filtered [stride]. */
 
 static const uint32_t *symbols_of(const bbans_stream *s)
 {
     return (const uint32_t *)s->x;
 }
 
-static size_t state_of(const void *z)
-{
-    return *(const uint32_t *)z;
-}
-
-/* The scratch: running sums [2 rows] of posterior weights, of which the second
- * is aligned; with contexts also the masses [stride] with which states emit a
- * symbol. */
-static uint32_t *column_in(const bbans_hmm *hmm, const bbans_stream *s)
-{
-    return (uint32_t *)s->scratch + 2 * hmm->stride;
-}
-
+/* Masses of what is observed are needed with contexts alone. */
 static size_t scratch_bytes(const bbans_hmm *hmm)
 {
     const size_t rows = hmm->contexts == NULL ? 2 : 3;
@@ -40,28 +28,13 @@ static void start(const bbans_state_space *model, void *belief)
     memcpy(belief, hmm->initial, hmm->stride * sizeof *hmm->initial);
 }
 
-/* By the masses [stride] with which states emit x[t]. */
-static void filter_with(const bbans_hmm *hmm, bbans_stream *s,
-                        const uint32_t *emitting)
-{
-    bbans_kernel.hmm->filter(hmm, emitting, (uint32_t *)s->belief,
-                             (uint32_t *)s->record);
-}
-
 /* In contexts in which x[t] is placed. */
 static void filter_placed(const bbans_hmm *hmm, bbans_stream *s,
                           const bbans_path *path)
 {
-    bbans_context_column(hmm, path, symbols_of(s)[s->t], column_in(hmm, s));
-    filter_with(hmm, s, column_in(hmm, s));
-}
-
-/* The running sums of P(z_t | z_t-1), or of P(z_1). */
-static const uint32_t *prior_row(const bbans_hmm *hmm, const bbans_stream *s)
-{
-    return s->z_before == NULL ? hmm->initial_cdf
-                               : hmm->transition_cdf +
-                                     state_of(s->z_before) * (hmm->states + 1);
+    bbans_context_column(hmm, path, symbols_of(s)[s->t],
+                         bbans_chain_column(hmm, s));
+    bbans_chain_filter(hmm, s, bbans_chain_column(hmm, s));
 }
 
 /* The precision that a symbol is coded with. */
@@ -72,32 +45,7 @@ static unsigned emission_bits(const bbans_hmm *hmm)
 
 static const uint32_t *emission_row(const bbans_hmm *hmm, const bbans_stream *s)
 {
-    return hmm->emission_cdf + state_of(s->z) * (hmm->symbols + 1);
-}
-
-/* The masses A_ij of z_t, NULL without one. */
-static const uint32_t *into_state(const bbans_hmm *hmm, const bbans_stream *s)
-{
-    return s->z == NULL ? NULL : bbans_into(hmm, state_of(s->z));
-}
-
-static void pop_prior(const bbans_hmm *hmm, bbans_stream *s)
-{
-    *(uint32_t *)s->z = (uint32_t)bbans_pop_entry(&s->lane, prior_row(hmm, s),
-                                                  hmm->states, hmm->prec);
-}
-
-static void push_posterior(const bbans_hmm *hmm, bbans_stream *s)
-{
-    uint32_t first, freq;
-    const uint32_t total = bbans_kernel.hmm->interval(
-        (const uint32_t *)s->record_before, into_state(hmm, s), hmm->stride,
-        state_of(s->z_before), &first, &freq);
-
-    if (freq == 0) /* no sender can have popped it */
-        s->status = BBANS_ERR_CORRUPT;
-    else
-        bbans_lane_push(&s->lane, first, freq, total);
+    return hmm->emission_cdf + bbans_state_of(s->z) * (hmm->symbols + 1);
 }
 
 static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
@@ -112,7 +60,7 @@ static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
             bbans_pop_entry(&s->lane, edge, hmm->symbols, hmm->prec);
 
         x[s->t] = (uint32_t)k;
-        filter_with(hmm, s, bbans_emitting(hmm, k));
+        bbans_chain_filter(hmm, s, bbans_emitting(hmm, k));
         return;
     }
     bbans_kernel.hmm->walk(hmm, x, s->t, &path);
@@ -139,7 +87,7 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
     if (hmm->contexts == NULL) {
         (void)bbans_hmm_predict_find(hmm, predicted, slot, x, &first, &freq);
         status = bbans_range_advance(dec, first, freq, total);
-        filter_with(hmm, s, bbans_emitting(hmm, *x));
+        bbans_chain_filter(hmm, s, bbans_emitting(hmm, *x));
         return status;
     }
     bbans_kernel.hmm->walk(hmm, symbols_of(s), s->t, &path);
@@ -150,11 +98,6 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 }
 
 #ifndef BBANS_DECODER_ONLY
-static uint32_t *edge_in(const bbans_stream *s)
-{
-    return (uint32_t *)s->scratch + 15;
-}
-
 static int accepts(const bbans_state_space *model, const void *x, size_t n)
 {
     const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
@@ -173,30 +116,12 @@ static void filter(const bbans_hmm *hmm, bbans_stream *s)
     bbans_path path;
 
     if (hmm->contexts == NULL) {
-        filter_with(hmm, s, bbans_emitting(hmm, x[s->t]));
+        bbans_chain_filter(hmm, s, bbans_emitting(hmm, x[s->t]));
         return;
     }
     bbans_kernel.hmm->walk(hmm, x, s->t, &path);
     bbans_kernel.hmm->place(&path, x[s->t]);
     filter_placed(hmm, s, &path);
-}
-
-static void push_prior(const bbans_hmm *hmm, bbans_stream *s)
-{
-    bbans_push_entry(&s->lane, prior_row(hmm, s), state_of(s->z), hmm->prec);
-}
-
-static void pop_posterior(const bbans_hmm *hmm, bbans_stream *s)
-{
-    uint32_t *edge = edge_in(s);
-    const uint32_t total =
-        bbans_kernel.hmm->posterior((const uint32_t *)s->record_before,
-                                    into_state(hmm, s), hmm->stride, edge);
-    const uint32_t slot = bbans_lane_take_slot(&s->lane, total);
-    const size_t z = bbans_kernel.hmm->rank(edge + 1, hmm->states, slot);
-
-    bbans_lane_put_rest(&s->lane, slot, edge[z], edge[z + 1] - edge[z]);
-    *(uint32_t *)s->z_before = (uint32_t)z;
 }
 
 static void push_likelihood(const bbans_hmm *hmm, bbans_stream *s)
@@ -227,7 +152,7 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
                             &freq);
     if (hmm->contexts == NULL) {
         (void)bbans_range_encode_interval(enc, first, freq, total);
-        filter_with(hmm, s, bbans_emitting(hmm, x[s->t]));
+        bbans_chain_filter(hmm, s, bbans_emitting(hmm, x[s->t]));
         return;
     }
     end = first + freq;
@@ -240,6 +165,10 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 #endif /* BBANS_DECODER_ONLY */
 
 #define MODEL bbans_hmm
+#define push_prior bbans_chain_push_prior
+#define pop_prior bbans_chain_pop_prior
+#define push_posterior bbans_chain_push_posterior
+#define pop_posterior bbans_chain_pop_posterior
 #include "bbans_steps.h"
 #undef MODEL
 
@@ -256,9 +185,6 @@ static const bbans_engine engine = {
     .decode = decode,
 };
 
-/* What the schedule starts from: docs/maths.md, "A sequence as one message". */
-#define START_BITS 40
-
 /* Fill hmm->space, but for its mode and start length. */
 static void set_engine(bbans_hmm *hmm)
 {
@@ -270,7 +196,7 @@ static void set_engine(bbans_hmm *hmm)
     space->belief_bytes = 4 * hmm->stride;
     space->record_bytes = 4 * hmm->stride;
     space->scratch_bytes = scratch_bytes(hmm);
-    space->start_bits = START_BITS;
+    space->start_bits = BBANS_CHAIN_START_BITS;
     space->push_words = 2; /* x and z; popped, what a push of z may move */
     space->pop_words = 1;
 }

@@ -1,30 +1,9 @@
 /* A frozen linear Gaussian state space model in the schedule: docs/maths.md,
  * "Linear Gaussian state space models".
  *
- * Locations count in 2^-16 of a grid step (of 1 for observations) and stay
- * within +-LOCATION_MAX.  Differences of two, and integers cut to +-2^31, stay
- * below 2^48: vectors that are multiplied with matrices have such elements.
- *
  * SPDX-License-Identifier: MIT */
-#include "../distributions/bbans_family_value.h"
+#include "bbans_conditionals.h"
 #include "bbans_state_space.h"
-
-#define LOCATION_MAX (((int64_t)1 << 46) - 1)
-#define INTEGER_MAX ((int64_t)1 << 31)
-
-/* Products are kept from here on; elements too large for one product are cut
- * here into two. */
-#define LOW_BITS 24
-#define SMALL_BITS 25
-
-/* The schedule's intervals have 26 bits: a push or a pop of 28 wastes 4e-5 bits
- * of a head that may be as small as 2^31, one of 26 bits 3e-6.  The edges are
- * those of 28 bits, cut; a leak of 4 leaves every bin a slot. */
-#define CUT_BITS (BBANS_FAMILY_PREC - 26)
-#define LEAK (1u << CUT_BITS)
-
-#define SHIFT_MIN (-40)
-#define SHIFT_MAX 60
 
 /* The words of a step, in this order: matrices, each row led by its shift, then
  * scales. */
@@ -42,12 +21,6 @@ typedef struct {
     const int32_t *emit_scale, *predict_scale; /* [p]                   */
     const int32_t *final_scale;                /* [n]                   */
 } step;
-
-/* A vector of elements below 2^48, and whether one has SMALL_BITS or more. */
-typedef struct {
-    int64_t element[BBANS_LATENTS_MAX];
-    uint64_t large;
-} vector;
 
 size_t bbans_lgssm_step_words(size_t latents, size_t observed)
 {
@@ -106,122 +79,59 @@ static inline step step_of(const bbans_lgssm *model, size_t t)
     return s;
 }
 
-static int shifts_are_valid(const int32_t *row, size_t rows, size_t columns)
-{
-    size_t i;
-
-    for (i = 0; i < rows; i++, row += 1 + columns)
-        if (*row < SHIFT_MIN || *row > SHIFT_MAX)
-            return 0;
-    return 1;
-}
-
 static int step_is_valid(const step *s, size_t n, size_t p)
 {
     size_t i;
 
     for (i = 0; i < n + p; i++)
-        if (s->move_offset[i] < -LOCATION_MAX ||
-            s->move_offset[i] > LOCATION_MAX)
+        if (s->move_offset[i] < -BBANS_LOCATION_MAX ||
+            s->move_offset[i] > BBANS_LOCATION_MAX)
             return 0;
     for (i = 0; i < 3 * n + 2 * p; i++)
         if (s->move_scale[i] < BBANS_SCALE_MIN ||
             s->move_scale[i] > BBANS_SCALE_MAX)
             return 0;
-    return shifts_are_valid(s->move, 2 * n + p, n) &&
-           shifts_are_valid(s->gain, n, p) &&
-           shifts_are_valid(s->emit_lower, 2 * p, p) &&
-           shifts_are_valid(s->final_lower, n, n);
-}
-
-/* ---- Fixed-point arithmetic ---------------------------------------------- */
-
-static int64_t limited(int64_t v, int64_t limit)
-{
-    return v < -limit ? -limit : v > limit ? limit : v;
-}
-
-static void put_element(vector *out, size_t i, int64_t v)
-{
-    out->element[i] = v;
-    out->large =
-        (i > 0 ? out->large : 0) | (uint64_t)(v ^ bbans_sign(v)) >> SMALL_BITS;
-}
-
-static int64_t point_of(int64_t integer)
-{
-    return limited(integer, INTEGER_MAX) * 65536;
-}
-
-/* sum_j row_j v_j 2^-24, rounded down.  64 products of 31 by 25 bits stay below
- * 2^62; else v = high 2^24 + low, and both sums stay below 2^61. */
-static int64_t row_times(const int32_t *row, const vector *v, size_t n)
-{
-    int64_t sum = 0, low_sum = 0;
-    size_t j;
-
-    if (n == 0 || v->large == 0) {
-        for (j = 0; j < n; j++)
-            sum += row[j] * v->element[j];
-        return bbans_floor_shift(sum, LOW_BITS);
-    }
-    for (j = 0; j < n; j++) {
-        const int64_t high = bbans_floor_shift(v->element[j], LOW_BITS);
-
-        sum += row[j] * high;
-        low_sum += row[j] * (v->element[j] - high * ((int64_t)1 << LOW_BITS));
-    }
-    return sum + bbans_floor_shift(low_sum, LOW_BITS);
-}
-
-/* base + sum_j row_j v_j 2^-(24 + shift), rounded, as a location. */
-static int64_t affine_row(int64_t base, const int32_t *row, const vector *v,
-                          size_t n)
-{
-    const int32_t shift = row[0];
-    int64_t t = row_times(row + 1, v, n);
-
-    if (shift > 0)
-        t = bbans_floor_shift(t + ((int64_t)1 << (shift - 1)), (unsigned)shift);
-    else if (shift < 0) /* 2^48 2^40 / 2^40 */
-        t = limited(t, (int64_t)1 << (48 + shift)) * ((int64_t)1 << -shift);
-    return limited(base + t, LOCATION_MAX);
+    return bbans_shifts_are_valid(s->move, 2 * n + p, n) &&
+           bbans_shifts_are_valid(s->gain, n, p) &&
+           bbans_shifts_are_valid(s->emit_lower, 2 * p, p) &&
+           bbans_shifts_are_valid(s->final_lower, n, n);
 }
 
 static void affine_rows(const int64_t *base, const int32_t *matrix, size_t rows,
-                        size_t columns, const vector *v, int64_t *location)
+                        size_t columns, const bbans_vector *v,
+                        int64_t *location)
 {
     size_t i;
 
     for (i = 0; i < rows; i++)
         location[i] =
-            affine_row(base[i], matrix + i * (1 + columns), v, columns);
+            bbans_affine_row(base[i], matrix + i * (1 + columns), v, columns);
 }
 
-static void put_elements(vector *out, const int64_t *value, size_t n)
+static void put_elements(bbans_vector *out, const int64_t *value, size_t n)
 {
     size_t i;
 
     out->large = 0; /* for compilers: n > 0 */
     for (i = 0; i < n; i++)
-        put_element(out, i, value[i]);
+        bbans_put_element(out, i, value[i]);
 }
 
-static void put_points(vector *out, const int64_t *integer, size_t n)
+static void put_points(bbans_vector *out, const int64_t *integer, size_t n)
 {
     size_t i;
 
     for (i = 0; i < n; i++)
-        put_element(out, i, point_of(integer[i]));
+        bbans_put_element(out, i, bbans_point_of(integer[i]));
 }
 
-static void put_differences(vector *out, const int64_t *integer,
+static void put_differences(bbans_vector *out, const int64_t *integer,
                             const int64_t *location, size_t n)
 {
     size_t i;
 
     for (i = 0; i < n; i++)
-        put_element(out, i, point_of(integer[i]) - location[i]);
+        bbans_put_element(out, i, bbans_point_of(integer[i]) - location[i]);
 }
 
 /* ---- The filter ---------------------------------------------------------- */
@@ -234,20 +144,20 @@ static void predict(const bbans_lgssm *model, const step *s,
                     int64_t *belief)
 {
     const size_t n = model->latents;
-    vector v;
+    bbans_vector v;
     size_t i;
 
     put_elements(&v, filtered, n);
     for (i = 0; i < n; i++)
         belief[i] = predicted[i] =
-            affine_row(s->move_offset[i], s->move + i * (1 + n), &v, n);
+            bbans_affine_row(s->move_offset[i], s->move + i * (1 + n), &v, n);
 }
 
 static void predict_observed(const bbans_lgssm *model, const step *s,
                              const int64_t *predicted, int64_t *location)
 {
     const size_t n = model->latents;
-    vector v;
+    bbans_vector v;
 
     put_elements(&v, predicted, n);
     affine_rows(s->emit_offset, s->emit, model->observed, n, &v, location);
@@ -257,28 +167,18 @@ static void correct(const bbans_lgssm *model, const step *s,
                     const int64_t *predicted, const int64_t *expected,
                     const int64_t *x, int64_t *filtered)
 {
-    vector error;
+    bbans_vector error;
 
     put_differences(&error, x, expected, model->observed);
     affine_rows(predicted, s->gain, model->latents, model->observed, &error,
                 filtered);
 }
 
-/* ---- Values under full covariances --------------------------------------- */
-
-/* Each element's location is moved by those before it, times its row of
- * `lower`; NULL leaves all where they are. */
-typedef struct {
-    const bbans_family *family;
-    const int32_t *lower, *scale;
-    size_t n;
-    uint32_t leak; /* LEAK: every value has a mass; 0: for Q, none far out */
-} conditionals;
-
-static conditionals of_state(const bbans_lgssm *model, const int32_t *lower,
-                             const int32_t *scale, uint32_t leak)
+static bbans_conditionals of_state(const bbans_lgssm *model,
+                                   const int32_t *lower, const int32_t *scale,
+                                   uint32_t leak)
 {
-    conditionals c;
+    bbans_conditionals c;
 
     c.family = model->gaussian;
     c.lower = lower;
@@ -288,102 +188,27 @@ static conditionals of_state(const bbans_lgssm *model, const int32_t *lower,
     return c;
 }
 
-static conditionals of_observed(const bbans_lgssm *model, const int32_t *lower,
-                                const int32_t *scale, uint32_t leak)
+static bbans_conditionals of_observed(const bbans_lgssm *model,
+                                      const int32_t *lower,
+                                      const int32_t *scale, uint32_t leak)
 {
-    conditionals c = of_state(model, lower, scale, leak);
+    bbans_conditionals c = of_state(model, lower, scale, leak);
 
     c.family = model->noise;
     c.n = model->observed;
     return c;
 }
 
-static bbans_place place_of(const conditionals *c, const int64_t *location,
-                            size_t i)
-{
-    return bbans_place_of(location[i], c->scale[i], c->leak);
-}
-
-/* The location of element i, given what those before it moved. */
-static void move_one(const conditionals *c, size_t i, const vector *moved,
-                     int64_t *location)
-{
-    if (c->lower != NULL)
-        location[i] =
-            affine_row(location[i], c->lower + i * (1 + c->n), moved, i);
-}
-
-static void note(vector *moved, size_t i, int64_t value,
-                 const int64_t *location)
-{
-    put_element(moved, i, point_of(value) - location[i]);
-}
-
-static void move_all(const conditionals *c, const int64_t *value,
-                     int64_t *location)
-{
-    vector moved;
-    size_t i;
-
-    if (c->lower == NULL)
-        return;
-    for (i = 0; i < c->n; i++) {
-        move_one(c, i, &moved, location);
-        note(&moved, i, value[i], location);
-    }
-}
-
-/* `location` holds what the elements have before they move each other. */
-static bbans_status pop_values(bbans_lane *of, const conditionals *c,
-                               int64_t *location, int64_t *value)
-{
-    bbans_status status = BBANS_OK;
-    bbans_lane lane = *of;
-    vector moved;
-    size_t i;
-
-    for (i = 0; i < c->n; i++) {
-        bbans_place place;
-
-        move_one(c, i, &moved, location);
-        place = place_of(c, location, i);
-        if (bbans_pop_value(&lane, c->family, &place, CUT_BITS,
-                            BBANS_PARTS_SHORT, value + i) != BBANS_OK)
-            status = BBANS_ERR_CORRUPT;
-        note(&moved, i, value[i], location);
-    }
-    *of = lane;
-    return status;
-}
-
-static bbans_status push_values(bbans_lane *of, const conditionals *c,
-                                int64_t *location, const int64_t *value)
-{
-    bbans_status status = BBANS_OK;
-    bbans_lane lane = *of;
-    size_t i;
-
-    move_all(c, value, location);
-    for (i = c->n; i-- > 0;) {
-        const bbans_place place = place_of(c, location, i);
-
-        if (bbans_push_value(&lane, c->family, &place, CUT_BITS,
-                             BBANS_PARTS_SHORT, value[i]) != BBANS_OK)
-            status = BBANS_ERR_CORRUPT;
-    }
-    *of = lane;
-    return status;
-}
-
 #ifndef BBANS_DECODER_ONLY
-static void range_encode_values(bbans_range_encoder *enc, const conditionals *c,
-                                int64_t *location, const int64_t *value)
+static void range_encode_values(bbans_range_encoder *enc,
+                                const bbans_conditionals *c, int64_t *location,
+                                const int64_t *value)
 {
     size_t i;
 
-    move_all(c, value, location);
+    bbans_move_all(c, value, location);
     for (i = 0; i < c->n; i++) {
-        const bbans_place place = place_of(c, location, i);
+        const bbans_place place = bbans_conditional_place(c, location, i);
 
         bbans_range_encode_value(enc, c->family, &place, BBANS_PARTS_SHORT,
                                  value[i]);
@@ -392,23 +217,23 @@ static void range_encode_values(bbans_range_encoder *enc, const conditionals *c,
 #endif /* BBANS_DECODER_ONLY */
 
 static bbans_status range_decode_values(bbans_range_decoder *dec,
-                                        const conditionals *c,
+                                        const bbans_conditionals *c,
                                         int64_t *location, int64_t *value)
 {
-    vector moved;
+    bbans_vector moved;
     size_t i;
 
     for (i = 0; i < c->n; i++) {
         bbans_status status;
         bbans_place place;
 
-        move_one(c, i, &moved, location);
-        place = place_of(c, location, i);
+        bbans_move_one(c, i, &moved, location);
+        place = bbans_conditional_place(c, location, i);
         status = bbans_range_decode_value(dec, c->family, &place,
                                           BBANS_PARTS_SHORT, value + i);
         if (status != BBANS_OK)
             return status;
-        note(&moved, i, value[i], location);
+        bbans_note_moved(&moved, i, value[i], location);
     }
     return BBANS_OK;
 }
@@ -422,7 +247,7 @@ static bbans_status check_value(const bbans_family *family, int64_t location,
         return BBANS_ERR_NULL;
     if (prec < 24 || prec > BBANS_FAMILY_PREC)
         return BBANS_ERR_PRECISION;
-    return location < -LOCATION_MAX || location > LOCATION_MAX ||
+    return location < -BBANS_LOCATION_MAX || location > BBANS_LOCATION_MAX ||
                    scale < BBANS_SCALE_MIN || scale > BBANS_SCALE_MAX
                ? BBANS_ERR_SYMBOL
                : BBANS_OK;
@@ -520,27 +345,27 @@ static inline void expect(const bbans_lgssm *model, const bbans_stream *s,
 }
 
 /* P(z_t | z_t-1), or P(z_1). */
-static inline conditionals prior(const bbans_lgssm *model,
-                                 const bbans_stream *s, int64_t *location)
+static inline bbans_conditionals prior(const bbans_lgssm *model,
+                                       const bbans_stream *s, int64_t *location)
 {
     static const int64_t none[BBANS_LATENTS_MAX];
     const step now = step_of(model, s->t);
     const size_t n = model->latents;
-    vector v;
+    bbans_vector v;
 
     put_points(&v, s->z_before == NULL ? none : (const int64_t *)s->z_before,
                n);
     affine_rows(now.move_offset, now.move, n, n, &v, location);
-    return of_state(model, NULL, now.move_scale, LEAK);
+    return of_state(model, NULL, now.move_scale, BBANS_CUT_LEAK);
 }
 
 /* Q(z_t-1 | x_1 .. x_t-1, z_t), or without z_t. */
-static inline conditionals posterior(const bbans_lgssm *model,
-                                     const bbans_stream *s, int64_t *location)
+static inline bbans_conditionals
+posterior(const bbans_lgssm *model, const bbans_stream *s, int64_t *location)
 {
     const size_t n = model->latents;
     const int64_t *filtered = (const int64_t *)s->record_before;
-    vector v;
+    bbans_vector v;
     step near;
 
     if (s->z == NULL) {
@@ -555,20 +380,21 @@ static inline conditionals posterior(const bbans_lgssm *model,
 }
 
 /* P(x_t | z_t). */
-static inline conditionals likelihood(const bbans_lgssm *model,
-                                      const bbans_stream *s, int64_t *location)
+static inline bbans_conditionals
+likelihood(const bbans_lgssm *model, const bbans_stream *s, int64_t *location)
 {
     const step now = step_of(model, s->t);
-    vector v;
+    bbans_vector v;
 
     put_points(&v, (const int64_t *)s->z, model->latents);
     affine_rows(now.emit_offset, now.emit, model->observed, model->latents, &v,
                 location);
-    return of_observed(model, now.emit_lower, now.emit_scale, LEAK);
+    return of_observed(model, now.emit_lower, now.emit_scale, BBANS_CUT_LEAK);
 }
 
 /* P(x_t | x_1 .. x_t-1). */
-static conditionals predictive(const bbans_lgssm *model, const bbans_stream *s)
+static bbans_conditionals predictive(const bbans_lgssm *model,
+                                     const bbans_stream *s)
 {
     const step now = step_of(model, s->t);
 
@@ -578,29 +404,30 @@ static conditionals predictive(const bbans_lgssm *model, const bbans_stream *s)
 static void pop_prior(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX];
-    const conditionals c = prior(model, s, location);
+    const bbans_conditionals c = prior(model, s, location);
 
-    if (pop_values(&s->lane, &c, location, (int64_t *)s->z) != BBANS_OK)
+    if (bbans_pop_conditionals(&s->lane, &c, location, (int64_t *)s->z) !=
+        BBANS_OK)
         s->status = BBANS_ERR_CORRUPT;
 }
 
 static void push_posterior(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX];
-    const conditionals c = posterior(model, s, location);
+    const bbans_conditionals c = posterior(model, s, location);
 
-    if (push_values(&s->lane, &c, location, (const int64_t *)s->z_before) !=
-        BBANS_OK)
+    if (bbans_push_conditionals(&s->lane, &c, location,
+                                (const int64_t *)s->z_before) != BBANS_OK)
         s->status = BBANS_ERR_CORRUPT;
 }
 
 static void pop_likelihood(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
-    const conditionals c = likelihood(model, s, location);
+    const bbans_conditionals c = likelihood(model, s, location);
     int64_t *x = (int64_t *)s->out + s->t * model->observed;
 
-    if (pop_values(&s->lane, &c, location, x) != BBANS_OK)
+    if (bbans_pop_conditionals(&s->lane, &c, location, x) != BBANS_OK)
         s->status = BBANS_ERR_CORRUPT;
     expect(model, s, expected);
     filter_observed(model, s, expected);
@@ -612,7 +439,7 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
     const bbans_lgssm *m = (const bbans_lgssm *)(const void *)model;
     int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
     bbans_status status;
-    conditionals c;
+    bbans_conditionals c;
 
     expect(m, s, expected);
     memcpy(location, expected, m->observed * sizeof *location);
@@ -638,25 +465,28 @@ static void filter(const bbans_lgssm *model, bbans_stream *s)
 static void push_prior(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX];
-    const conditionals c = prior(model, s, location);
+    const bbans_conditionals c = prior(model, s, location);
 
-    (void)push_values(&s->lane, &c, location, (const int64_t *)s->z);
+    (void)bbans_push_conditionals(&s->lane, &c, location,
+                                  (const int64_t *)s->z);
 }
 
 static void pop_posterior(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX];
-    const conditionals c = posterior(model, s, location);
+    const bbans_conditionals c = posterior(model, s, location);
 
-    (void)pop_values(&s->lane, &c, location, (int64_t *)s->z_before);
+    (void)bbans_pop_conditionals(&s->lane, &c, location,
+                                 (int64_t *)s->z_before);
 }
 
 static void push_likelihood(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX];
-    const conditionals c = likelihood(model, s, location);
+    const bbans_conditionals c = likelihood(model, s, location);
 
-    (void)push_values(&s->lane, &c, location, observed_at(model, s));
+    (void)bbans_push_conditionals(&s->lane, &c, location,
+                                  observed_at(model, s));
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,
@@ -664,7 +494,7 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 {
     const bbans_lgssm *m = (const bbans_lgssm *)(const void *)model;
     int64_t expected[BBANS_LATENTS_MAX];
-    conditionals c;
+    bbans_conditionals c;
 
     expect(m, s, expected);
     filter_observed(m, s, expected); /* of x[t], which is known */

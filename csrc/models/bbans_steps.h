@@ -15,8 +15,9 @@
  *   push_likelihood, pop_likelihood
  *                    x[t] under P(x_t | z_t, x_1 .. x_t-1); the pop filters too
  *
- * all of them static, and all but `start` of a const MODEL * and a bbans_stream
- * *.  It gets filter_all, push_all and pop_all for its bbans_engine.
+ * all of them static, or macros for such, and all but `start` of pointers to
+ * a const MODEL and a bbans_stream.  It gets filter_all, push_all and pop_all
+ * for its bbans_engine.
  *
  * SPDX-License-Identifier: MIT */
 

@@ -67,7 +67,7 @@ typedef struct {
 
 typedef struct {
     size_t model;
-    const int32_t *x;
+    const void *x; /* as the model takes it */
     size_t n;
     const uint8_t *bytes[2];
     size_t n_bytes[2];
@@ -98,6 +98,19 @@ typedef struct {
     golden_bytes block, data;
     int line, level, last_level;
 } golden_block;
+
+typedef struct {
+    const uint32_t *cdf, *symbols;
+    const int64_t *offset;
+    size_t rows;
+    unsigned prec;
+    int escape;
+    size_t lanes;
+    const uint8_t *row;
+    const int64_t *value;
+    size_t n;
+    golden_bytes message;
+} golden_ragged_case;
 
 typedef struct {
     golden_bytes file;
@@ -413,22 +426,21 @@ static int network_run(const golden_network *c)
     return 0;
 }
 
-/* The file of a model of latents and networks, or of a hierarchy, is read, and
- * is written again; its model codes a sequence, in both modes.  Symbol numbers
- * are of as many bytes as values. */
+/* The file of a model of any kind is read, and is written again; its model
+ * codes a sequence, in both modes. */
 static int latent_case_run(const golden_bytes *file,
                            const golden_latent_case *c)
 {
     static uint64_t memory[4000], work[12000];
     static uint32_t tail[8000];
     static uint8_t written[5000];
-    static int32_t x[150];
+    static int64_t x[150];
     bbans_frozen *frozen = (bbans_frozen *)(void *)memory;
     bbans_state_space *space = &frozen->space;
     bbans_message msg;
     bbans_model model;
     uint64_t head;
-    size_t i, used;
+    size_t used;
     int predictive;
 
     EXPECT(bbans_model_parse(&model, file->data, file->n) == BBANS_OK);
@@ -436,7 +448,7 @@ static int latent_case_run(const golden_bytes *file,
     EXPECT(bbans_model_write(space, model.kind, NULL, model.ends, written,
                              sizeof written, &used) == BBANS_OK);
     EXPECT(used == file->n && equal(written, file->data, used));
-    EXPECT(c->n * model.width <= COUNT(x));
+    EXPECT(c->n * space->observation_bytes <= sizeof x);
     for (predictive = 0; predictive < 2; predictive++) {
         const size_t n_bytes = c->n_bytes[predictive];
 
@@ -451,8 +463,8 @@ static int latent_case_run(const golden_bytes *file,
                BBANS_OK);
         EXPECT(bbans_sequence_decode(space, &msg, x, c->n, work, sizeof work) ==
                BBANS_OK);
-        for (i = 0; i < c->n * model.width; i++)
-            EXPECT(x[i] == c->x[i]);
+        EXPECT(equal((const uint8_t *)x, (const uint8_t *)c->x,
+                     c->n * space->observation_bytes));
     }
     return 0;
 }
@@ -671,6 +683,33 @@ static int block_run(const golden_block *c)
     }
     return 0;
 }
+
+static int ragged_case_run(const golden_ragged_case *c)
+{
+    static uint64_t memory[400], head[64];
+    static uint32_t tail[800];
+    static int64_t value[150];
+    bbans_ragged ragged;
+    bbans_distribution d;
+    bbans_message msg;
+    size_t n;
+
+    EXPECT(bbans_ragged_init(&ragged, c->prec, c->escape, c->cdf, c->symbols,
+                             c->offset, c->rows, memory,
+                             sizeof memory) == BBANS_OK);
+    EXPECT(bbans_distribution_init_ragged(
+               &d, &ragged, bbans_array_of(c->row, BBANS_U8)) == BBANS_OK);
+    EXPECT(bbans_message_init(&msg, head, c->lanes, tail, COUNT(tail)) ==
+           BBANS_OK);
+    EXPECT(bbans_message_push(&msg, &d, c->value, BBANS_I64, c->n) == BBANS_OK);
+    EXPECT(bbans_message_write(&msg, out, sizeof out, &n) == BBANS_OK);
+    EXPECT(n == c->message.n && equal(out, c->message.data, n));
+    EXPECT(bbans_message_read(&msg, c->message.data, c->message.n) == BBANS_OK);
+    EXPECT(bbans_message_pop(&msg, &d, value, BBANS_I64, c->n) == BBANS_OK);
+    for (n = 0; n < c->n; n++)
+        EXPECT(value[n] == c->value[n]);
+    return 0;
+}
 #endif
 
 #ifdef GOLDEN_TINY
@@ -693,7 +732,7 @@ size_t golden_count(void)
            COUNT(golden_model_files) + COUNT(golden_networks) +
            COUNT(golden_latent_cases) + COUNT(golden_finite_cases) +
            COUNT(golden_linear_cases) + COUNT(golden_record_cases) +
-           COUNT(golden_blocks);
+           COUNT(golden_blocks) + COUNT(golden_ragged_cases);
 }
 
 int golden_run(size_t i)
@@ -733,6 +772,9 @@ int golden_run(size_t i)
     i -= COUNT(golden_linear_cases);
     if (i < COUNT(golden_record_cases))
         return record_case_run(&golden_record_cases[i]);
-    return block_run(&golden_blocks[i - COUNT(golden_record_cases)]);
+    i -= COUNT(golden_record_cases);
+    if (i < COUNT(golden_blocks))
+        return block_run(&golden_blocks[i]);
+    return ragged_case_run(&golden_ragged_cases[i - COUNT(golden_blocks)]);
 }
 #endif

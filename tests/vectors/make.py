@@ -29,6 +29,10 @@ iid_v1.json
 values_v1.json
     cases: law, given (what all values share), rows (the parameters of each value, in
         fixed point), values, and the hex of the integer that the range coder gives.
+ragged_v1.json
+    cases: prec, escape, lanes, rows (edges), offsets, indexes (the row of each value),
+        values, the hex of to_bytes() after they are pushed to a new message, and of the
+        integer that the range coder gives.
 model_v3.json
     cases: name; kind, values (null for 0 .. M-1), predictive, and the numbers of the
         model: those of hmm_v1.json or lgssm_v1.json, and contexts, each its suffix of
@@ -1495,6 +1499,9 @@ def container_files(draw, models):
     yield "text in both forms", None, [part(1).add(0, SENTENCE), part(2).add(
         0, [0x61, 0x1F600]
     )]  # fmt: skip
+    yield "text between bytes", None, [
+        part(0).add(0, b"ab"), part(1).add(0, SENTENCE), part(0).add(0, b"\xff"),
+    ]  # fmt: skip
     yield "arrays along their first axis", None, [
         part(147, [2, 3]).add(0, [1, 2, 3, 4, 5, -6]), part(147, [0, 3]),
         part(147, [1, 3]).add(0, [7, 8, 9]),
@@ -1553,7 +1560,8 @@ def broken_files():
     yield "a checksum", good[:-12] + bytes([good[-12] ^ 1]) + good[-11:], "corrupt"
     yield "followed by a byte", good + b"x", "corrupt"
     yield "followed by the start of a part", good + good[:9], "truncated"
-    yield "parts of two kinds", good + ref.write_part(1, b"\0", blocks), "corrupt"
+    array = ref.write_part(16, b"\0", blocks, [7])
+    yield "parts of two kinds", good + array, "corrupt"
     for name, broken in [
         ("a longer block", [(3, 0, b"abc"), (4, 0, b"defg")]),
         ("a shorter block", [(3, 0, b"abc"), (1, 0, b"d"), (1, 0, b"e")]),
@@ -1759,6 +1767,59 @@ def values_content():
     return {"cases": cases}
 
 
+# ragged_v1.json
+
+
+def ragged_row(draw, prec):
+    """Edges of 1 to 40 symbols, some of one slot."""
+    symbols = min(1 + draw.below(40), 2**prec)
+    left, edges = 2**prec - symbols, [0]
+    for _ in range(symbols - 1):
+        more = draw.below(left + 1) >> draw.below(prec + 1)
+        left -= more
+        edges.append(edges[-1] + 1 + more)
+    return [*edges, 2**prec]
+
+
+def ragged_value(draw, edges, offset, escape):
+    inside = len(edges) - 1 - escape
+    if inside and (not escape or draw.below(4)):
+        return offset + draw.below(inside)
+    near = draw.pick([offset - 1 - draw.below(9), offset + inside + draw.below(300)])
+    far = draw.pick([*ref.ALL, draw.bits(64) - 2**63, draw.bits(34) - 2**33])
+    v = draw.pick([near, near, far])
+    return v if v in range(ref.ALL[0], ref.ALL[1] + 1) else ref.ALL[0]
+
+
+def ragged_content():
+    draw, cases = Generator(23), []
+    for prec in [6, 12, 16, 16, 24, 28]:
+        for escape in [0, 1]:
+            for lanes in [1, 1, 3, 64]:
+                rows = [ragged_row(draw, prec) for _ in range(1 + draw.below(5))]
+                offsets = [
+                    draw.pick([0, -20, -(2**63), 2**63 - 99, draw.bits(40)])
+                    for _ in rows
+                ]
+                n = draw.pick([0, 1, 9, 150])
+                indexes = [draw.below(len(rows)) for _ in range(n)]
+                values = [
+                    ragged_value(draw, rows[i], offsets[i], escape) for i in indexes
+                ]
+                listed = [
+                    ref.ragged(rows[i], offsets[i], escape, v)
+                    for i, v in zip(indexes, values, strict=True)
+                ]
+                message = ref.Message(lanes)
+                ref.push_each(message, listed)
+                case = {"prec": prec, "escape": escape, "lanes": lanes, "rows": rows}
+                case |= {"offsets": offsets, "indexes": indexes, "values": values}
+                integer = f"{ref.range_encode_each(listed):x}"
+                case |= {"message": message.to_bytes().hex(), "integer": integer}
+                cases.append(case)
+    return {"cases": cases}
+
+
 def tables_of(draw, *shapes):
     """Nested lists of weights, rows of any sum; some are 0, none all."""
 
@@ -1956,6 +2017,7 @@ def main():
         "lgssm_v1.json": lgssm_content,
         "iid_v1.json": iid_content,
         "values_v1.json": values_content,
+        "ragged_v1.json": ragged_content,
         "leak_v1.json": leak_content,
         "sets_v1.json": sets_content,
         "gaussian_graph_v1.json": gaussian_graph_content,
