@@ -528,8 +528,9 @@ BBANS_API bbans_status bbans_container_check(bbans_reader *reader,
  *          bbans_container_check
  *   data   [cap] elements out; its contents are undefined after an error
  *   n      out: elements; 0 after an error
- * ERR_WRONG_MODEL: it names another model, or a codec.  ERR_TYPE: its parts are
- * text in both forms.  What these refuse can be read by blocks.
+ * ERR_WRONG_MODEL: it names another model, or a codec.  ERR_TYPE: some of its
+ * parts are code points, and others are not.  What these refuse can be read by
+ * blocks.  Bytes and UTF-8 may be parts of one file.
  * Returns ERR_{NULL,STATE,FORMAT,VERSION,WRONG_MODEL,TYPE,TRUNCATED,CAPACITY,
  * CORRUPT}. */
 BBANS_API bbans_status bbans_decompress(const bbans_model *model,

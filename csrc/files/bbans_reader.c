@@ -650,7 +650,6 @@ bbans_status bbans_decompress(const bbans_model *model, const uint8_t *bytes,
     bbans_reader reader;
     bbans_status status;
     size_t at, width;
-    int element;
 
     if (n == NULL || (data == NULL && cap > 0))
         return BBANS_ERR_NULL;
@@ -659,8 +658,7 @@ bbans_status bbans_decompress(const bbans_model *model, const uint8_t *bytes,
     if (status != BBANS_OK)
         return status;
     status = check_coder(&reader, model);
-    element = reader.element;
-    width = bbans_element_bytes(element);
+    width = bbans_element_bytes(reader.element);
     while (status == BBANS_OK && (at < n_bytes || !reader.ended)) {
         const size_t done = (size_t)reader.elements;
         bbans_block block;
@@ -676,9 +674,10 @@ bbans_status bbans_decompress(const bbans_model *model, const uint8_t *bytes,
                 bbans_reader_decode(&reader, &block, model, work, work_bytes,
                                     to + done * width, cap - done);
         } else if (!reader.ended) {
-            status = reader.element == element ? check_coder(&reader, model)
-                                               : BBANS_ERR_TYPE;
-        } else if (element == BBANS_ELEMENT_UTF8) {
+            status = bbans_element_bytes(reader.element) == width
+                         ? check_coder(&reader, model)
+                         : BBANS_ERR_TYPE; /* code points, or not */
+        } else if (reader.element == BBANS_ELEMENT_UTF8) {
             const size_t before = (size_t)reader.own.before;
             size_t points;
 

@@ -1461,6 +1461,46 @@ static void test_parts(const bbans_model *model)
     free(bytes);
 }
 
+/* Bytes and text in UTF-8 follow each other, and are checked as what they are;
+ * code points among them are for those who read by blocks. */
+static void test_bytes_and_text(void)
+{
+    static const uint8_t cut[] = {0xCF, 'a', 0xCF, 0x80};
+    static const int elements[] = {BBANS_ELEMENT_BYTES, BBANS_ELEMENT_UTF8,
+                                   BBANS_ELEMENT_BYTES,
+                                   BBANS_ELEMENT_CHARACTERS};
+    static const size_t from[] = {0, 2, 0, 0}, many[] = {1, 2, 4, 0};
+    uint8_t bytes[400], *back;
+    bbans_reader reader;
+    size_t i, n, at = 0;
+
+    for (i = 0; i < 4; i++) {
+        CHECK(compress(NULL, elements[i], cut + from[i], many[i], 2, bytes + at,
+                       sizeof bytes - at, &n) == BBANS_OK);
+        at += n;
+        if (i < 3) {
+            CHECK(decompress(NULL, bytes, at, &reader, &back, &n) == BBANS_OK);
+            CHECK(reader.parts == i + 1 && reader.element == elements[i]);
+            CHECK(n >= many[i] &&
+                  memcmp(back + n - many[i], cut + from[i], many[i]) == 0);
+            free(back);
+            test_stream(bytes, at);
+        } else {
+            CHECK(bbans_container_check(&reader, bytes, at) == BBANS_OK);
+            CHECK(decompress(NULL, bytes, at, &reader, &back, &n) ==
+                  BBANS_ERR_TYPE);
+            free(back);
+        }
+    }
+    /* A part of text is UTF-8 by itself. */
+    CHECK(compress(NULL, BBANS_ELEMENT_BYTES, cut, 1, 1, bytes, 400, &n) ==
+          BBANS_OK);
+    bytes[5] = BBANS_ELEMENT_UTF8;
+    bbans_store(bytes + 7, bbans_crc32(0, bytes, 7), 4);
+    CHECK(decompress(NULL, bytes, n, &reader, &back, &n) == BBANS_ERR_CORRUPT);
+    free(back);
+}
+
 /* ---- Signals of noise ---------------------------------------------------- */
 
 /* A block of a signal with any bytes is values or a status. */
@@ -1664,6 +1704,7 @@ int main(void)
     test_wrong_grids();
     test_contents();
     test_text();
+    test_bytes_and_text();
     for (k = 0; k < 3; k++) {
         check_state = (uint64_t)k + 1; /* for all_bytes */
         make_model(&models[k], 3, 7, k, k != BBANS_KIND_BYTES, 0);

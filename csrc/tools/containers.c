@@ -126,7 +126,7 @@ static int take_block(packing *p)
     if (in->failed)
         return FAILED;
     if (status == DONE && p->model != NULL && p->n % p->model->width != 0) {
-        say(in->name, "%llu bytes are no rows of %llu",
+        say(in->name, "%llu bytes are no rows of %llu uint8",
             (unsigned long long)(in->taken + p->n),
             (unsigned long long)p->model->width);
         return FAILED;
