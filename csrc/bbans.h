@@ -1940,7 +1940,8 @@ BBANS_API size_t bbans_ragged_bytes(const uint32_t *symbols, size_t rows,
  *   cdf      the edges of all rows, end to end: symbols[i] + 1 of row i; they
  *            must outlive the table
  *   symbols  [rows] 1 to 2^prec, escapes included
- *   offset   [rows] up to INT64_MAX - symbols[i], or NULL: 0 for all
+ *   offset   [rows] up to INT64_MAX - symbols[i], or NULL: 0 for all; not
+ *            INT64_MIN where a row is an escape alone
  *   memory   aligned to 8 bytes; must outlive the table
  * Returns ERR_{NULL,PRECISION,SIZE,CAPACITY,TABLE}. */
 BBANS_API bbans_status bbans_ragged_init(bbans_ragged *ragged, unsigned prec,

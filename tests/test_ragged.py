@@ -231,6 +231,11 @@ def test_padded_rows():
     (lambda: RaggedTable([[0, 16]], 4, offsets=[1, 2]), ModelError, "one integer or 1"),
     (lambda: RaggedTable([[0, 16]], 4, offsets=MOST), ModelError, "offset .* of row 0"),
     (lambda: RaggedTable([[0, 16]], 4, offsets=2**63), ModelError, "offset .* row 0"),
+    (
+        lambda: RaggedTable([[0, 16]], 4, offsets=LEAST, escape=True),
+        ModelError,
+        "row 0, which is an escape alone",
+    ),
     (lambda: RaggedTable.from_masses([[1, -1]]), ModelError, "masses"),
     (lambda: Ragged([[0, 16]]), ModelError, "table must be a RaggedTable"),
     (lambda: Ragged(TABLE, 3), SymbolError, "row 3 is not 0 to 2"),
@@ -242,6 +247,16 @@ def test_padded_rows():
 def test_mistakes_are_named(make, error, text):
     with pytest.raises(error, match=text):
         make()
+
+
+def test_the_first_offset_of_an_escape_alone():
+    law = Ragged(RaggedTable([[0, 16]], 4, offsets=LEAST + 1, escape=True), [0] * 4)
+    message = Message()
+    message.push(law, [LEAST, LEAST + 1, MOST, 0])
+    assert message.pop(law).tolist() == [LEAST, LEAST + 1, MOST, 0]
+    alone = Ragged(RaggedTable([[0, 16]], 4, offsets=LEAST))
+    message.push(alone, [LEAST])
+    assert message.pop(alone, 1).tolist() == [LEAST]
 
 
 def test_the_first_and_the_last_offsets():

@@ -137,7 +137,7 @@ class RaggedTable:
         self.prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
         self.escape = bool(as_integer(escape, "escape", 0, 1))
         self._cdf, self._lengths = np.ascontiguousarray(cdf), lengths
-        self.offsets = _offsets(offsets, lengths)
+        self.offsets = _offsets(offsets, lengths, self.escape)
         for array in (self._cdf, self._lengths, self.offsets):
             array.flags.writeable = False  # it is checked once
         n, size = lengths.size, pointer(self._lengths)
@@ -209,7 +209,9 @@ def _restored(
     return table
 
 
-def _offsets(offsets: ArrayLike, lengths: NDArray[np.uint32]) -> NDArray[np.int64]:
+def _offsets(
+    offsets: ArrayLike, lengths: NDArray[np.uint32], escape: bool
+) -> NDArray[np.int64]:
     array = as_array(offsets, "offsets", ModelError)
     if array.dtype.kind not in "iu":
         raise not_integers("offsets", array)
@@ -227,6 +229,13 @@ def _offsets(offsets: ArrayLike, lengths: NDArray[np.uint32]) -> NDArray[np.int6
         i = int(np.flatnonzero(beyond)[0])
         raise ModelError(
             f"offset {given[i]} of row {i} is not {-_MOST - 1} to {most[i]}"
+        )
+    alone = (given == -_MOST - 1) & (lengths == 1)
+    if escape and alone.any():
+        i = int(np.flatnonzero(alone)[0])
+        raise ModelError(
+            f"offset {given[i]} of row {i}, which is an escape alone, is not "
+            f"{-_MOST} to {most[i]}"
         )
     return given.astype(np.int64)
 

@@ -82,6 +82,10 @@ bbans_status bbans_ragged_init(bbans_ragged *ragged, unsigned prec, int escape,
             return BBANS_ERR_TABLE;
         if (offset != NULL && offset[i] > INT64_MAX - symbols[i])
             return BBANS_ERR_SIZE;
+        /* All 2^64 values would be above: their number has 65 bits. */
+        if (escape && offset != NULL && offset[i] == INT64_MIN &&
+            symbols[i] == 1)
+            return BBANS_ERR_SIZE;
     }
     index = (uint16_t *)(void *)(row + rows);
     for (i = edges = 0; i < rows; edges += symbols[i++] + 1) {

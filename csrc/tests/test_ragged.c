@@ -359,8 +359,8 @@ static void check_tables(void)
 {
     static uint64_t memory[256];
     static const uint32_t cdf[] = {0, 3, 16, 0, 16}, symbols[] = {2, 1};
-    const int64_t offset[] = {INT64_MAX - 2, INT64_MIN};
-    const int64_t beyond[] = {INT64_MAX - 1, 0};
+    const int64_t offset[] = {INT64_MAX - 2, INT64_MIN + 1};
+    const int64_t beyond[] = {INT64_MAX - 1, 0}, alone[] = {0, INT64_MIN};
     const uint32_t none[] = {0, 1}, many[] = {17, 1};
     uint32_t edge[5];
     bbans_ragged r;
@@ -381,6 +381,9 @@ static void check_tables(void)
     CHECK(INIT(4, cdf, none, NULL, 2, sizeof memory) == BBANS_ERR_SIZE);
     CHECK(INIT(4, cdf, many, NULL, 2, sizeof memory) == BBANS_ERR_SIZE);
     CHECK(INIT(4, cdf, symbols, beyond, 2, sizeof memory) == BBANS_ERR_SIZE);
+    CHECK(INIT(4, cdf, symbols, alone, 2, sizeof memory) == BBANS_ERR_SIZE);
+    CHECK(bbans_ragged_init(&r, 4, 0, cdf, symbols, alone, 2, memory,
+                            sizeof memory) == BBANS_OK);
     CHECK(INIT(4, NULL, symbols, NULL, 2, sizeof memory) == BBANS_ERR_NULL);
     CHECK(INIT(4, cdf, NULL, NULL, 2, sizeof memory) == BBANS_ERR_NULL);
     CHECK(bbans_ragged_init(NULL, 4, 0, cdf, symbols, NULL, 2, memory,
