@@ -488,7 +488,7 @@ def test_parts_of_all_sorts(ok, fails):
     whole = DATA + "\u00e9\u20ac\u00e9".encode() + OTHER
     assert ok("-dm", "m.bbm", stdin=b"".join(parts)) == whole
     row = ok("-lq", stdin=b"".join(parts)).decode().split()
-    assert row[1:6] == ["-", "-", "4", "bytes", "mixing+model+bytes"]
+    assert row[1:6] == ["-", "-", "4", "bytes", "mixing+model+stored"]
     array = bbans.compress(np.arange(9))
     error = fails("-d", stdin=parts[0] + array)
     assert error == "standard input: part 1 cannot be joined to those before it"
