@@ -349,7 +349,7 @@ C_ORDER = [
     for folder, names in C_FLOORS
     for name in names.split()
 ]
-OTHER_C = {"tests", "fuzz", "examples", "embedded", "build"}
+OTHER_C = {"tests", "fuzz", "tools", "examples", "embedded", "build"}
 C_FILES = [
     path
     for path in sorted(CSRC.rglob("*.[ch]"))
