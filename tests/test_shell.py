@@ -604,7 +604,14 @@ def test_models(ok, fails, monkeypatch, bbans_):
     assert ok("-dc", stdin=english) == DATA
     assert table(ok("-lq", stdin=english))[0][5] == "model"
     monkeypatch.setenv("BBANS_MODEL", "missing.bbm")
-    assert fails("a") == ["missing.bbm: No such file or directory"]
+    missing = ["missing.bbm: No such file or directory"]
+    assert fails("a") == fails("-d", stdin=packed) == missing
+    assert ok("-d", stdin=PACKED) == DATA  # needs none
+    with monkeypatch.context() as short:
+        short.setattr("bbans.cli.options.MODEL_BYTES_MAX", 1000)
+        assert fails("-m", "/dev/zero", "a") == [
+            "/dev/zero: is too long for a model file"
+        ]
     monkeypatch.setenv("BBANS_MODEL", "")
     assert ok("-c", "a") == PACKED
     assert fails("-m", "a", "a") == [

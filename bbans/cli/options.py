@@ -9,10 +9,10 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bbans._files import read_all
+from bbans._files import read_full
 from bbans._threads import fitting
 from bbans.cli.streams import reading, shown
-from bbans.errors import ModelError
+from bbans.errors import FormatError, ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +42,7 @@ LEVEL_DEFAULT, LEVEL_MAX = 5, 9
 # Bytes that a thread takes at the most with its block and the result: at level 9, whose
 # blocks have 16 MiB, and at levels 1 and 2.
 LONG_BLOCK, SHORT_BLOCK = 200 << 20, 8 << 20
+MODEL_BYTES_MAX = 1 << 30  # no device is read without end
 
 
 def _formatter(kind: type[argparse.HelpFormatter], prog: str) -> argparse.HelpFormatter:
@@ -249,4 +250,7 @@ def model_of(path: Path | str) -> FrozenModel:
     if str(path) in SHIPPED:
         return shipped_model(str(path))
     with reading(str(path)) as file:
-        return FrozenModel.from_bytes(read_all(file))
+        data = read_full(file, MODEL_BYTES_MAX + 1)
+        if len(data) > MODEL_BYTES_MAX:
+            raise FormatError("is too long for a model file")
+        return FrozenModel.from_bytes(data)

@@ -35,7 +35,7 @@ from bbans.cli.streams import (
     text_of,
     writing,
 )
-from bbans.errors import BbansError
+from bbans.errors import BbansError, WrongModelError
 
 if TYPE_CHECKING:
     from bbans.frozen.base import FrozenModel
@@ -173,11 +173,28 @@ def run(options: argparse.Namespace) -> bool:
         )
         listing.end()
         return whole
-    options.model = options.model or os.environ.get(MODEL_VARIABLE) or None
-    model = None if options.model is None else model_of(options.model)
     options.binary = not (options.decompress or options.test)
+    named = options.model or os.environ.get(MODEL_VARIABLE) or None
+    model: FrozenModel | None = None
+    missing: BbansError | OSError | None = None
+    try:
+        model = None if named is None else model_of(named)
+    except (BbansError, OSError) as error:
+        if options.model is not None or options.binary:
+            raise
+        missing = error  # of the environment, and what is restored may need none
+    options.model = named
     work = _compress if options.binary else _decompress
-    return _each(options, lambda name, found: work(name, found, options, model))
+
+    def turn(name: str, found: bool) -> bool:
+        try:
+            return work(name, found, options, model)
+        except WrongModelError:
+            if missing is None:
+                raise
+            raise missing from None
+
+    return _each(options, turn)
 
 
 def _check(options: argparse.Namespace) -> None:
