@@ -20,7 +20,7 @@ from bbans.distributions.fixed_gaussian import fixed_conditionals
 from bbans.distributions.location_scale import NO_MASS
 from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 
-__all__ = ["Multivariate"]
+__all__ = ["Multivariate", "affine_row", "affine_rows", "point_of"]
 
 PART_BITS = 28
 LOCATION_MAX = (1 << 46) - 1
@@ -35,12 +35,12 @@ def _limited(value: int, limit: int) -> int:
     return max(-limit, min(limit, value))
 
 
-def _point(value: int) -> int:
+def point_of(value: int) -> int:
     """An integer as a location; cut, so that products fit 64 bits in C."""
     return _limited(value, INTEGER_MAX) << 16
 
 
-def _row(base: int, row: Sequence[int], vector: Sequence[int]) -> int:
+def affine_row(base: int, row: Sequence[int], vector: Sequence[int]) -> int:
     """base + sum_j row_j vector_j 2^-(24 + shift), where row begins with the shift."""
     shift = row[0]
     # C computes floor(sum / 2^24) from two halves that fit 64 bits.
@@ -52,9 +52,12 @@ def _row(base: int, row: Sequence[int], vector: Sequence[int]) -> int:
     return _limited(base + total, LOCATION_MAX)
 
 
-def _rows(base: Any, matrix: NDArray[np.int32], vector: Sequence[int]) -> list[int]:
+def affine_rows(
+    base: Any, matrix: NDArray[np.int32], vector: Sequence[int]
+) -> list[int]:
     return [
-        _row(int(b), row, vector) for b, row in zip(base, matrix.tolist(), strict=True)
+        affine_row(int(b), row, vector)
+        for b, row in zip(base, matrix.tolist(), strict=True)
     ]
 
 
@@ -148,7 +151,7 @@ class Multivariate:
     def _located(self, i: int, moved: Sequence[int]) -> int:
         if self._lower is None:
             return self._location[i]
-        return _row(self._location[i], self._lower[i], moved)
+        return affine_row(self._location[i], self._lower[i], moved)
 
     def push(self, message: Any, value: Sequence[int]) -> None:
         """Push n integers of 64 bits; a refused push changes nothing.
@@ -173,7 +176,7 @@ class Multivariate:
             if not -(1 << 63) <= v < 1 << 63:
                 raise SymbolError(f"value {v} has more than 64 bits")
             at = self._located(i, moved)
-            moved.append(_point(v) - at)
+            moved.append(point_of(v) - at)
             status = lib.bbans_family_span(
                 self._family._c, at, self._scale[i], self._prec, v,
                 start, freq, low, bits,
@@ -229,7 +232,7 @@ class Multivariate:
             if not -(1 << 63) <= value < 1 << 63:
                 raise beyond
             values.append(value)
-            moved.append(_point(value) - at)
+            moved.append(point_of(value) - at)
         return tuple(values)
 
     def __repr__(self) -> str:

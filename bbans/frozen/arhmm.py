@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_instance, as_integer
 from bbans._lib import as_uint32, check, ffi, lib, pointer
-from bbans.distributions.categorical import Categorical, Weighted
-from bbans.distributions.table import Table, edges_of
+from bbans.distributions.categorical import Weighted
+from bbans.distributions.table import edges_of
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.base import Mode
 from bbans.frozen.contexts import Contexts, read_contexts
-from bbans.frozen.hmm import HiddenMarkov
+from bbans.frozen.hmm import ChainSteps, HiddenMarkov
 
 __all__ = ["ARHMMSteps", "FrozenARHMM"]
 
@@ -231,7 +231,7 @@ class ARBelief(NamedTuple):
     history: tuple[int, ...]
 
 
-class ARHMMSteps:
+class ARHMMSteps(ChainSteps):
     """The conditionals of a frozen autoregressive HMM, as `HMMSteps`.
 
     Parameters
@@ -243,27 +243,14 @@ class ARHMMSteps:
     docs/maths.md, "Emissions that depend on earlier symbols".
     """
 
+    _frozen: FrozenARHMM
+
     def __init__(self, frozen: FrozenARHMM) -> None:
-        self._frozen = frozen
-        self._initial = Table(edges_of(frozen.initial), frozen.prec)
-        self._transition = Table(edges_of(frozen.transition), frozen.prec)
+        super().__init__(frozen)
         self._emission = edges_of(frozen.emission)
         # One more than contexts reach, so that a full one does not end in the
         # beginning of the sequence.
         self._reach = frozen.contexts.order + 1
-        self.start_length = frozen.start_length
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._frozen!r})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._frozen,)
-
-    def prior(self, z: int | None) -> Categorical:
-        """P(z_t | z_t-1), or P(z_1)."""
-        if z is None:
-            return Categorical(self._initial)
-        return Categorical(self._transition, z)
 
     def likelihood(self, z: int) -> Weighted:
         """P(x_1 | z_1)."""
@@ -283,10 +270,6 @@ class ARHMMSteps:
             self._context(belief), int(x), predicted
         )
         return ARBelief(filtered, predicted, (*history, int(x))[-self._reach :])
-
-    def posterior(self, belief: ARBelief, z_next: int | None) -> Weighted:
-        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
-        return Weighted(self._frozen.posterior(belief.filtered, z_next))
 
     def predictive(self, belief: ARBelief | None) -> Weighted:
         """P(x_t+1 | x_1 .. x_t)."""

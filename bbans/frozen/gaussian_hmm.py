@@ -14,17 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_integer
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans._records import CRC
-from bbans.distributions.categorical import Categorical, Weighted
 from bbans.distributions.family import Family
 from bbans.distributions.location_scale import Mixture
 from bbans.distributions.multivariate import (
     LOCATION_MAX,
     SCHEDULE_PREC,
     Multivariate,
-    _point,
-    _row,
+    affine_row,
+    point_of,
 )
-from bbans.distributions.table import Table, edges_of
 from bbans.errors import CorruptError, FormatError, ModelError, SymbolError
 from bbans.frozen.base import (
     MODES,
@@ -37,7 +35,7 @@ from bbans.frozen.base import (
     written,
 )
 from bbans.frozen.engine import EngineModel
-from bbans.frozen.hmm import Belief, as_weights, check_masses
+from bbans.frozen.hmm import Belief, ChainSteps, as_weights, check_masses
 from bbans.frozen.lgssm import Observed
 
 __all__ = ["FrozenGaussianHMM", "GaussianHMMSteps"]
@@ -378,7 +376,7 @@ def _frozen(array: NDArray[Any]) -> NDArray[Any]:
 # ---- step by step
 
 
-class GaussianHMMSteps:
+class GaussianHMMSteps(ChainSteps):
     """The conditionals of a frozen model of vectors; implements `PredictiveModel`.
 
     Parameters
@@ -391,23 +389,7 @@ class GaussianHMMSteps:
     of D of them.
     """
 
-    def __init__(self, frozen: FrozenGaussianHMM) -> None:
-        self._frozen = frozen
-        self._initial = Table(edges_of(frozen.initial), frozen.prec)
-        self._transition = Table(edges_of(frozen.transition), frozen.prec)
-        self.start_length = frozen.start_length
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._frozen!r})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._frozen,)
-
-    def prior(self, z: int | None) -> Categorical:
-        """P(z_t | z_t-1), or P(z_1)."""
-        if z is None:
-            return Categorical(self._initial)
-        return Categorical(self._transition, z)
+    _frozen: FrozenGaussianHMM
 
     def likelihood(self, z: int) -> Observed:
         """P(x_t | z_t)."""
@@ -421,10 +403,6 @@ class GaussianHMMSteps:
         predicted = None if belief is None else belief.predicted
         filtered, predicted = self._frozen.filter([x], predicted)
         return Belief(filtered[0], predicted)
-
-    def posterior(self, belief: Belief, z_next: int | None) -> Weighted:
-        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
-        return Weighted(self._frozen.posterior(belief.filtered, z_next))
 
     def predictive(self, belief: Belief | None) -> Observed:
         """P(x_t+1 | x_1 .. x_t)."""
@@ -494,7 +472,7 @@ class _Masses:
         for k in range(K):
             at = int(model.location[k, i])
             if model.lower is not None:
-                at = _row(at, model.lower[k, i].tolist(), self._moved[k])
+                at = affine_row(at, model.lower[k, i].tolist(), self._moved[k])
             self._at[k] = at
         used = [k for k in range(K) if weights[k]]
         return Mixture(
@@ -519,4 +497,4 @@ class _Masses:
             down = product.bit_length() - 32
             self._mantissa[k] = product >> down
             self._exponent[k] += down - SCHEDULE_PREC - bits[0]
-            self._moved[k].append(_point(value) - at)
+            self._moved[k].append(point_of(value) - at)

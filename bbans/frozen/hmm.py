@@ -29,7 +29,7 @@ from bbans.frozen.base import (
 )
 from bbans.frozen.engine import EngineModel
 
-__all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov"]
+__all__ = ["ChainSteps", "FrozenHMM", "HMMSteps", "HiddenMarkov"]
 
 NUMBERS = 3  # of the header: K, M, c
 HEADER_BYTES = header_bytes(NUMBERS)
@@ -371,24 +371,19 @@ class Belief(NamedTuple):
     predicted: NDArray[np.uint32]
 
 
-class HMMSteps:
-    """The conditionals of a frozen HMM; implements `PredictiveModel`.
+class ChainSteps:
+    """What the conditionals of all models with a chain of hidden states have.
 
     Parameters
     ----------
-    frozen : FrozenHMM
-
-    Notes
-    -----
-    docs/maths.md, "The frozen HMM" and "The predictive distribution". Observations are
-    symbol numbers 0 .. M-1.
+    frozen : FrozenModel
+        With `initial`, `transition`, `prec`, `start_length` and `posterior`.
     """
 
-    def __init__(self, frozen: FrozenHMM) -> None:
+    def __init__(self, frozen: Any) -> None:
         self._frozen = frozen
         self._initial = Table(edges_of(frozen.initial), frozen.prec)
         self._transition = Table(edges_of(frozen.transition), frozen.prec)
-        self._emission = Table(edges_of(frozen.emission), frozen.prec)
         self.start_length = frozen.start_length
 
     def __repr__(self) -> str:
@@ -403,6 +398,30 @@ class HMMSteps:
             return Categorical(self._initial)
         return Categorical(self._transition, z)
 
+    def posterior(self, belief: Any, z_next: int | None) -> Weighted:
+        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
+        return Weighted(self._frozen.posterior(belief.filtered, z_next))
+
+
+class HMMSteps(ChainSteps):
+    """The conditionals of a frozen HMM; implements `PredictiveModel`.
+
+    Parameters
+    ----------
+    frozen : FrozenHMM
+
+    Notes
+    -----
+    docs/maths.md, "The frozen HMM" and "The predictive distribution". Observations are
+    symbol numbers 0 .. M-1.
+    """
+
+    _frozen: FrozenHMM
+
+    def __init__(self, frozen: FrozenHMM) -> None:
+        super().__init__(frozen)
+        self._emission = Table(edges_of(frozen.emission), frozen.prec)
+
     def likelihood(self, z: int) -> Categorical:
         """P(x_t | z_t)."""
         return Categorical(self._emission, z)
@@ -412,10 +431,6 @@ class HMMSteps:
         predicted = None if belief is None else belief.predicted
         filtered, predicted = self._frozen.filter([x], predicted)
         return Belief(filtered[0], predicted)
-
-    def posterior(self, belief: Belief, z_next: int | None) -> Weighted:
-        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
-        return Weighted(self._frozen.posterior(belief.filtered, z_next))
 
     def predictive(self, belief: Belief | None) -> Categorical:
         """P(x_t+1 | x_1 .. x_t)."""

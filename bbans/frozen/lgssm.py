@@ -18,8 +18,8 @@ from bbans.distributions.multivariate import (
     SCHEDULE_PREC,
     Multivariate,
     Values,
-    _point,
-    _rows,
+    affine_rows,
+    point_of,
 )
 from bbans.errors import (
     CorruptError,
@@ -399,7 +399,7 @@ class LGSSMSteps:
         if belief is None:
             return 0, self._frozen.step(0).move_offset.tolist()
         step = self._frozen.step(belief.step + 1)
-        mean = _rows(step.move_offset, step.move, belief.filtered)
+        mean = affine_rows(step.move_offset, step.move, belief.filtered)
         return belief.step + 1, mean
 
     def prior(self, z: State | None) -> _States:
@@ -407,23 +407,23 @@ class LGSSMSteps:
         t = 0 if z is None else z.step + 1
         step = self._frozen.step(t)
         grid = (0,) * self._frozen.n_latents if z is None else z.grid
-        mean = _rows(step.move_offset, step.move, [_point(v) for v in grid])
+        mean = affine_rows(step.move_offset, step.move, [point_of(v) for v in grid])
         return _States(t, Multivariate(mean, step.move_scale.tolist()))
 
     def likelihood(self, z: State) -> Observed:
         """P(x_t | z_t)."""
         step = self._frozen.step(z.step)
-        mean = _rows(step.emit_offset, step.emit, [_point(v) for v in z.grid])
+        mean = affine_rows(step.emit_offset, step.emit, [point_of(v) for v in z.grid])
         return self._observed(mean, step.emit_scale.tolist(), step.emit_lower)
 
     def update(self, belief: Belief | None, x: Any) -> Belief:
         """One step of the filter."""
         t, mean = self._predicted(belief)
         step = self._frozen.step(t)
-        expected = _rows(step.emit_offset, step.emit, mean)
+        expected = affine_rows(step.emit_offset, step.emit, mean)
         values = self._frozen._observations([x]).ravel().tolist()
-        error = [_point(v) - e for v, e in zip(values, expected, strict=True)]
-        return Belief(t, _rows(mean, step.gain, error))
+        error = [point_of(v) - e for v, e in zip(values, expected, strict=True)]
+        return Belief(t, affine_rows(mean, step.gain, error))
 
     def posterior(self, belief: Belief, z_next: State | None) -> _States:
         """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
@@ -435,8 +435,8 @@ class LGSSMSteps:
             return _States(belief.step, codec)
         t, predicted = self._predicted(belief)
         step = self._frozen.step(t)
-        error = [_point(v) - p for v, p in zip(z_next.grid, predicted, strict=True)]
-        mean = _rows(mean, step.back, error)
+        error = [point_of(v) - p for v, p in zip(z_next.grid, predicted, strict=True)]
+        mean = affine_rows(mean, step.back, error)
         scales = step.back_scale.tolist()
         return _States(belief.step, Multivariate(mean, scales, family=TIGHT))
 
@@ -444,6 +444,6 @@ class LGSSMSteps:
         """P(x_t+1 | x_1 .. x_t)."""
         t, mean = self._predicted(belief)
         step = self._frozen.step(t)
-        expected = _rows(step.emit_offset, step.emit, mean)
+        expected = affine_rows(step.emit_offset, step.emit, mean)
         scale, lower = step.predict_scale.tolist(), step.predict_lower
         return self._observed(expected, scale, lower, prec=RANGE_PREC)
