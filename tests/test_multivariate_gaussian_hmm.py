@@ -301,3 +301,12 @@ def test_what_is_refused(model, x):
 def test_it_is_exported():
     assert bbans.MultivariateGaussianHMM is MultivariateGaussianHMM
     assert bbans.models.VectorStatistics is VectorStatistics
+
+
+@pytest.mark.parametrize(("mean", "variance"), [(2.0**50, 1.0), (1.0, 2.0**110)])
+def test_a_state_that_fixed_point_does_not_hold_is_named(mean, variance):
+    covariances = np.stack([np.eye(2), variance * np.eye(2)])
+    chain = [0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]]
+    model = MultivariateGaussianHMM(*chain, [[0, 0], [mean, 1]], covariances)
+    with pytest.raises(ModelError, match=r"state 1 is out of the range.*divide"):
+        model.freeze()

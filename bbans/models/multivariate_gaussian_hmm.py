@@ -591,12 +591,20 @@ class MultivariateGaussianHMM(StateModel):
         full = self._type in ("full", "tied") and D > 1
         lower = np.zeros((K, D, 1 + D), np.int32)
         scale = np.zeros((K, D), np.int32)
+        location = np.zeros((K, D), np.int64)
         for k, cov in enumerate(self._covariances):
-            lower[k], scale[k], _ = fixed_covariance(cov)
+            try:
+                lower[k], scale[k], _ = fixed_covariance(cov)
+                location[k] = fixed_offset(self._means[k])
+            except ModelError as error:
+                raise ModelError(
+                    f"state {k} is out of the range of fixed point: {error}: divide "
+                    "the data by a unit, or leave out values that are so far away"
+                ) from None
         return FrozenGaussianHMM(
             quantise(self._initial, prec),
             quantise(self._transition, prec),
-            fixed_offset(self._means),
+            location,
             scale,
             lower if full else None,
             prec=prec,
