@@ -914,7 +914,7 @@ def test_parts_of_both():
     ("element", "name", "data"),
     [
         (0, "index", b"\0\7"),
-        (0, "some", b"\0"),
+        (0, "some", b"\0\3"),
         (16, "some", b"\0\3"),
         (23, "some", np.array([0, -129])),
         (22, "some", np.array([2**64 - 1], np.uint64)),  # not -1

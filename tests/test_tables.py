@@ -529,7 +529,7 @@ def test_a_right_checksum_over_wrong_tables(data):
     "code",
     [
         {"model_type": 0},
-        {"model_type": 9},
+        {"model_type": 10},
         {"mode": 2},
         {"kind": 3},
         {"listed": 2},
