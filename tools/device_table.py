@@ -10,9 +10,12 @@ stack frame of any function.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,10 +103,37 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
+@cache
+def compiled(
+    device: str, flags: tuple[str, ...], folder: Path
+) -> tuple[list[Path], dict[str, int]]:
+    """The library's objects, and the stack frames of its functions."""
+    prefix, machine = DEVICES[device]
+    place = folder / "-".join((device, *flags))
+    place.mkdir()
+
+    def compile(source: Path) -> Path:
+        out = place / f"{source.stem}.o"
+        run(f"{prefix}gcc", *machine, *FLAGS, *flags, "-fstack-usage", "-c", source,
+            "-o", out)  # fmt: skip
+        return out
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        sources = [*CSRC.glob("*/bbans_*.c"), *CSRC.glob("kernels/*.c")]
+        objects = list(pool.map(compile, sources))
+    frames = {}
+    for out in objects:
+        for line in out.with_suffix(".su").read_text().splitlines():
+            where, size, _ = line.split("\t")
+            frames[where.rsplit(":", 1)[1]] = int(size)
+    return objects, frames
+
+
 def measure(part: Part, device: str, folder: Path) -> tuple[int, int, int]:
     """Bytes of code, of what is kept, and of the largest frame."""
     prefix, machine = DEVICES[device]
     compiler = [f"{prefix}gcc", *machine, *FLAGS, *part.flags]
+    objects, frames = compiled(device, tuple(part.flags), folder)
     calls = ", ".join(
         f"(void (*)(void))bbans_{name}" for name in part.functions.split()
     )
@@ -118,14 +148,6 @@ def measure(part: Part, device: str, folder: Path) -> tuple[int, int, int]:
             "-o", program)  # fmt: skip
         return program
 
-    objects, frames = [], {}
-    for source in [*CSRC.glob("*/bbans_*.c"), *CSRC.glob("kernels/*.c")]:
-        out = folder / f"{source.stem}.o"
-        run(*compiler, "-fstack-usage", "-c", source, "-o", out)
-        objects.append(out)
-        for line in out.with_suffix(".su").read_text().splitlines():
-            where, size, _ = line.split("\t")
-            frames[where.rsplit(":", 1)[1]] = int(size)
     empty = int(run(f"{prefix}size", linked("probe")).splitlines()[1].split()[0])
     program = linked(calls)
     code = int(run(f"{prefix}size", program).splitlines()[1].split()[0]) - empty
