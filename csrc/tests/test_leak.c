@@ -215,12 +215,14 @@ static void check_refusals(void)
         const law l = random_law();
         const size_t lanes = 1 + below(LANES), bad = below(N);
         bbans_status status;
+        int64_t far;
 
         bbans_isa_use((int)below(3));
         random_message(&m, lanes);
         CHECK(pop(&l, &m.msg, value, N) == BBANS_OK);
         copy(&before, &m);
-        value[bad] += (int64_t)(random_bits() >> 2) >> below(62);
+        far = (int64_t)(random_bits() >> 2) >> below(62);
+        value[bad] += value[bad] < 0 ? far : -far; /* never beyond 64 bits */
         status = push(&l, &m.msg, value, N);
         CHECK(is_near(&l, bad, value[bad]) || status == BBANS_ERR_SYMBOL);
         if (status == BBANS_OK) {
