@@ -1452,7 +1452,7 @@ static void test_checksum(void)
 /* Words popped by gathers and by single loads: a machine uses one of them. */
 static void compare_pops(void)
 {
-    static uint32_t pad[4 + (1 << 18)], *const slot = pad + 4;
+    static uint32_t pad[4 + (1 << 18) + 2], *const slot = pad + 4;
     static uint8_t words[2 * 8192 + 64], bytes[2][128 * 80];
     const bbans_bytes_kernels *const pop[] = {&bbans_bytes_avx512,
                                               &bbans_bytes_avx512_gathering};
