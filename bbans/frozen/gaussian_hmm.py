@@ -23,7 +23,7 @@ from bbans.distributions.multivariate import (
     affine_row,
     point_of,
 )
-from bbans.errors import CorruptError, FormatError, ModelError, SymbolError
+from bbans.errors import CorruptError, FormatError, ModelError
 from bbans.frozen.base import (
     MODES,
     CFile,
@@ -35,7 +35,13 @@ from bbans.frozen.base import (
     written,
 )
 from bbans.frozen.engine import EngineModel
-from bbans.frozen.hmm import Belief, ChainSteps, as_weights, check_masses
+from bbans.frozen.hmm import (
+    Belief,
+    ChainSteps,
+    as_weights,
+    check_masses,
+    posterior_weights,
+)
 from bbans.frozen.lgssm import Observed
 
 __all__ = ["FrozenGaussianHMM", "GaussianHMMSteps"]
@@ -338,17 +344,8 @@ class FrozenGaussianHMM(VectorModel):
         self, filtered: NDArray[np.uint32], next_state: int | None = None
     ) -> NDArray[np.uint32]:
         """Weights of z_t given x_1 .. x_t, and z_t+1 unless it is None; shape (K,)."""
-        K, stride = self.n_states, self.c.chain.stride
-        following = K
-        if next_state is not None:
-            following = as_integer(next_state, "next_state", 0, K - 1, SymbolError)
-        weights, edge = np.zeros(stride, np.uint32), np.empty(stride + 1, np.uint32)
-        weights[:K] = self._weights(filtered)
         chain = ffi.addressof(self.c, "chain")
-        check(
-            lib.bbans_hmm_posterior(chain, pointer(weights), following, pointer(edge))
-        )
-        return np.diff(edge[: K + 1])
+        return posterior_weights(chain, self._weights(filtered), next_state)
 
     def _weights(self, values: ArrayLike | None) -> NDArray[np.uint32]:
         """Weights of the states, by default those of z_1, within the bounds that

@@ -253,18 +253,8 @@ class HiddenMarkov(SymbolModel):
         self, filtered: NDArray[np.uint32], next_state: int | None = None
     ) -> NDArray[np.uint32]:
         """Weights of z_t given x_1 .. x_t, and z_t+1 unless it is None; shape (K,)."""
-        if next_state is not None:
-            next_state = as_integer(
-                next_state, "next_state", 0, self.n_states - 1, SymbolError
-            )
-        stride = self.c.stride
-        weights, edge = np.zeros(stride, np.uint32), np.empty(stride + 1, np.uint32)
-        weights[: self.n_states] = self._weights(filtered)
-        following = self.n_states if next_state is None else next_state
-        check(
-            lib.bbans_hmm_posterior(self.c, pointer(weights), following, pointer(edge))
-        )
-        return np.diff(edge[: self.n_states + 1])
+        weights = self._weights(filtered)
+        return posterior_weights(self.c, weights, next_state)
 
     def predictive_cdf(
         self, predicted: NDArray[np.uint32] | None = None
@@ -515,6 +505,21 @@ def check_masses(name: str, rows: NDArray[np.uint32], prec: int) -> None:
     ):
         if row.any():
             raise ModelError(f"{name} row {int(np.flatnonzero(row)[0])} {fault}")
+
+
+def posterior_weights(
+    chain: Any, weights: NDArray[np.uint32], next_state: int | None
+) -> NDArray[np.uint32]:
+    """Weights (K,) of a state given the next one, if there is one; `chain` is the
+    bbans_hmm that has the transitions."""
+    K, stride = weights.size, chain.stride
+    following = K
+    if next_state is not None:
+        following = as_integer(next_state, "next_state", 0, K - 1, SymbolError)
+    padded, edge = np.zeros(stride, np.uint32), np.empty(stride + 1, np.uint32)
+    padded[:K] = weights
+    check(lib.bbans_hmm_posterior(chain, pointer(padded), following, pointer(edge)))
+    return np.diff(edge[: K + 1])
 
 
 def as_weights(values: ArrayLike, n_states: int) -> NDArray[np.uint32]:
