@@ -13,6 +13,12 @@
 #define COUNTS_BYTES 8
 #define FROZEN_BYTES ((sizeof(bbans_frozen) + 7) / 8 * 8)
 
+/* The types of models that a build reads, as bits 1 << BBANS_MODEL_HMM and so
+ * on.  Of others it holds no code, and their files are of unknown codes. */
+#ifndef BBANS_MODEL_TYPES
+#define BBANS_MODEL_TYPES (~1u)
+#endif
+
 /* Where the fields of one byte are; the numbers begin at NUMBERS. */
 enum { TYPE = 5, MODE, KIND, DETAIL, LISTED, FORM, ENDS, NUMBERS };
 
@@ -123,34 +129,46 @@ static int alphabet_is_valid(const uint8_t *values, int kind, size_t symbols)
 
 /* ---- Reading ------------------------------------------------------------- */
 
+static int is_read(int type)
+{
+    return (BBANS_MODEL_TYPES >> type & 1) != 0;
+}
+
+/* Whether a model is of this type; where a build does not read it, the compiler
+ * sees that none is. */
+static int is_of(int type, int which)
+{
+    return is_read(which) && type == which;
+}
+
 static int is_gaussian(int type)
 {
-    return type == BBANS_MODEL_LGSSM;
+    return is_of(type, BBANS_MODEL_LGSSM);
 }
 
 static int is_gaussian_hmm(int type)
 {
-    return type == BBANS_MODEL_GAUSSIAN_HMM;
+    return is_of(type, BBANS_MODEL_GAUSSIAN_HMM);
 }
 
 static int has_networks(int type)
 {
-    return type == BBANS_MODEL_VAE || type == BBANS_MODEL_DEEP_SSM;
+    return is_of(type, BBANS_MODEL_VAE) || is_of(type, BBANS_MODEL_DEEP_SSM);
 }
 
 static int is_hierarchy(int type)
 {
-    return type == BBANS_MODEL_HIERARCHY;
+    return is_of(type, BBANS_MODEL_HIERARCHY);
 }
 
 static int is_tree(int type)
 {
-    return type == BBANS_MODEL_TREE;
+    return is_of(type, BBANS_MODEL_TREE);
 }
 
 static int is_mixer(int type)
 {
-    return type == BBANS_MODEL_CONTEXT_MIXER;
+    return is_of(type, BBANS_MODEL_CONTEXT_MIXER);
 }
 
 static int has_alphabet(int type)
@@ -187,9 +205,10 @@ static int detail_is_known(const uint8_t *bytes)
 static int codes_are_known(const uint8_t *bytes)
 {
     return bytes[TYPE] >= BBANS_MODEL_HMM &&
-           bytes[TYPE] <= BBANS_MODEL_GAUSSIAN_HMM && bytes[MODE] <= 1 &&
-           bytes[KIND] <= BBANS_KIND_TEXT && detail_is_known(bytes) &&
-           bytes[LISTED] <= 1 && bytes[FORM] <= has_packed_form(bytes[TYPE]) &&
+           bytes[TYPE] <= BBANS_MODEL_GAUSSIAN_HMM && is_read(bytes[TYPE]) &&
+           bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
+           detail_is_known(bytes) && bytes[LISTED] <= 1 &&
+           bytes[FORM] <= has_packed_form(bytes[TYPE]) &&
            bytes[ENDS] <= has_alphabet(bytes[TYPE]);
 }
 

@@ -1,0 +1,102 @@
+"""Compile the C library to the WebAssembly modules of the npm package.
+
+    python js/build.py [FOLDER]
+
+The compiler is clang as `ziglang` brings it, a package of PyPI (the extra `wasm` of
+pyproject.toml): no other tool is needed. FOLDER is this one by default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+SOURCES = HERE.parent / "csrc"
+#: The folders of csrc/ that the library is made of, but for devices.
+FOLDERS = (
+    "message", "distributions", "models", "bytes", "files", "records", "signals",
+    "grids", "floats", "mixing", "kernels",
+)  # fmt: skip
+
+TARGET = (
+    "-target", "wasm32-wasi", "-mexec-model=reactor", "-msimd128", "-mbulk-memory",
+    "-std=c99", "-fno-PIC", "-fvisibility=hidden",
+    "-ffunction-sections", "-fdata-sections",
+    "-Wl,--no-entry", "-Wl,--gc-sections", "-Wl,--strip-all",
+    "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
+    "-Wl,-z,stack-size=262144",
+)  # fmt: skip
+
+# What JavaScript calls, without `bbans_`; core.js loads the rest of shim.c.
+SEQUENCES = (
+    "js_layout", "isa_use", "status_text",
+    "model_parse", "model_unpack", "model_bytes", "model_build", "model_name",
+    "model_value", "message_read", "sequence_work_bytes", "sequence_decode",
+    "sequence_decode_until", "record_work_bytes", "record_decode",
+)  # fmt: skip
+CONTAINERS = (
+    "reader_begin", "reader_next", "reader_work_bytes", "reader_decode", "utf8_encode",
+    "records_open", "records_scan", "records_get",
+)  # fmt: skip
+ENCODERS = (
+    "message_init", "message_size", "message_write", "sequence_tail_words",
+    "sequence_encode", "record_bound", "record_encode", "content_set_line",
+    "writer_begin", "writer_work_bytes", "writer_block", "writer_end",
+)  # fmt: skip
+
+
+class Module(NamedTuple):
+    """A WebAssembly module: its functions, and the options of its compiler."""
+
+    exports: tuple[str, ...]
+    options: tuple[str, ...]
+
+
+DECODER = "-DBBANS_DECODER_ONLY"
+MODULES = {
+    "bbans": Module(SEQUENCES + CONTAINERS + ENCODERS, ("-O3",)),
+    "bbans-decoder": Module(SEQUENCES + CONTAINERS, ("-O2", DECODER)),
+    # HMMs and autoregressive ones: bits 1 and 2 of bbans_model_type.
+    "bbans-hmm": Module(
+        SEQUENCES,
+        ("-Oz", "-flto", DECODER, "-DBBANS_JS_HMM", "-DBBANS_MODEL_TYPES=6"),
+    ),
+}
+
+
+def build(folder: Path, names: list[str] | None = None) -> list[Path]:
+    """Compile the modules of these names, all by default, to files in a folder."""
+    sources = [
+        path for name in FOLDERS for path in sorted((SOURCES / name).glob("*.c"))
+    ]
+    made = []
+    for name in names or MODULES:
+        module, path = MODULES[name], folder / f"{name}.wasm"
+        exports = [f"-Wl,--export=bbans_{function}" for function in module.exports]
+        command = [
+            sys.executable, "-m", "ziglang", "cc", *TARGET, *module.options, *exports,
+            f"-I{SOURCES}", str(HERE / "shim.c"), *map(str, sources), "-o", str(path),
+        ]  # fmt: skip
+        subprocess.run(command, check=True)
+        made.append(path)
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=HERE)
+    parser.add_argument(
+        "--module", action="append", choices=MODULES, help="these alone"
+    )
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for path in build(arguments.folder, arguments.module):
+        print(f"{path}: {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,395 @@
+/**
+ * Frozen models, and sequences as bare messages.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+import { bytesOf } from "./core.js";
+import { codePoints, fromCodePoints, isWellFormed } from "./elements.js";
+import {
+  CorruptError,
+  LimitError,
+  ModelError,
+  Status,
+  SymbolError,
+} from "./errors.js";
+
+const TYPES = [
+  undefined,
+  "HMM",
+  "ARHMM",
+  "LGSSM",
+  "VAE",
+  "DeepSSM",
+  "HierarchicalHMM",
+  "LatentTree",
+  "ContextMixer",
+  "MultivariateGaussianHMM",
+];
+const KINDS = ["integers", "bytes", "text"];
+/** Types whose observations are integers of 64 bits, and of 32; others have symbols. */
+const WIDE = new Set(["LGSSM", "MultivariateGaussianHMM"]);
+const NARROW = new Set(["VAE", "DeepSSM", "LatentTree"]);
+
+/** Workspace up to which all records of a sequence are kept, which is fastest. */
+const KEPT_BYTES = 1 << 26;
+/** Symbols that `until` looks through by default. */
+const UNTIL_DEFAULT = 1 << 20;
+const FIRST_SIZE = 1 << 12;
+
+const DIFFER = "the message is damaged, or its length or model is another";
+
+/** Memory of objects that were forgotten without `free`. */
+const forgotten = new FinalizationRegistry(({ core, held }) => {
+  for (const at of held) core.free(at);
+});
+
+/** What owns memory of a module, until it is freed. */
+export class Owner {
+  #held = [];
+  #core;
+
+  constructor(core) {
+    this.#core = core;
+    forgotten.register(this, { core, held: this.#held }, this);
+  }
+
+  /** Keep memory as long as this object. */
+  own(at) {
+    this.#held.push(at);
+    return at;
+  }
+
+  /** Give up memory that is owned. */
+  disown(at) {
+    this.#held.splice(this.#held.indexOf(at), 1);
+    this.#core.free(at);
+  }
+
+  get freed() {
+    return this.#held.length === 0;
+  }
+
+  /** Free the memory now; the object is of no use then. */
+  free() {
+    forgotten.unregister(this);
+    for (const at of this.#held.splice(0)) this.#core.free(at);
+  }
+}
+if (Symbol.dispose) Owner.prototype[Symbol.dispose] = Owner.prototype.free;
+
+export class Model extends Owner {
+  #values; // of symbols, or undefined where they stand for themselves
+  #numbers; // of values
+
+  constructor(core, bytes) {
+    super(core);
+    this.core = core;
+    try {
+      this.#read(bytesOf(bytes, "a model file"));
+    } catch (error) {
+      this.free();
+      throw error;
+    }
+    Object.freeze(this);
+  }
+
+  #read(bytes) {
+    const { core } = this;
+    let at = this.own(core.put(bytes));
+    let n = bytes.length;
+    this.at = this.own(core.struct("bbans_model"));
+    let status = core.raw("model_parse", this.at, at, n);
+    if (status === Status.STATE) {
+      const plain = unpacked(core, at, n);
+      this.disown(at);
+      at = this.own(plain.at);
+      n = plain.n;
+      status = core.raw("model_parse", this.at, at, n);
+    }
+    if (status !== Status.OK) throw core.error(status, "model file: ");
+    const size = core.sizeOf("model_bytes", this.at);
+    const memory = this.own(core.take(size));
+    status = core.raw("model_build", this.at, memory, size);
+    if (status !== Status.OK) throw core.error(status, "model file: ");
+    core.call("model_name", this.at);
+    const member = (name) => core.get(this.at, `bbans_model.${name}`);
+    this.space = member("frozen"); // a bbans_frozen begins with its state space
+    this.file = { at, n };
+    this.type = TYPES[member("type")];
+    this.kind = KINDS[member("kind")];
+    this.mode = member("predictive") ? "predictive" : "iconoclasm";
+    this.ends = member("ends") !== 0;
+    this.width = member("width");
+    this.symbols = member("symbols");
+    this.fingerprint = core.hex(core.at(this.at, "bbans_model.fingerprint"), 8);
+    this.isUtf8 = this.kind === "text" && member("values") === 0;
+    if (member("values") !== 0) this.#list();
+  }
+
+  /** Read the values that symbols stand for. */
+  #list() {
+    const n = this.symbols - (this.ends ? 1 : 0);
+    const values = [];
+    for (let k = 0; k < n; k++) values.push(this.core.raw("model_value", this.at, k));
+    const wide = values[0] < -(2n ** 31n) || values.at(-1) >= 2n ** 31n;
+    this.#values = wide ? BigInt64Array.from(values) : Int32Array.from(values, Number);
+    this.#numbers = new Map(values.map((value, k) => [wide ? value : Number(value), k]));
+  }
+
+  /** Throw if the model has been freed. */
+  check() {
+    if (this.freed) throw new ModelError("the model has been freed");
+    return this;
+  }
+
+  /** The model file in its plain form. */
+  toBytes() {
+    this.check();
+    return this.core.bytes.slice(this.file.at, this.file.at + this.file.n);
+  }
+
+  /** Code a sequence as a bare message: see `bbans.encode`. */
+  encode(data) {
+    this.check();
+    const { core } = this;
+    const x = this.observations(data);
+    const n = x.length / this.#perStep;
+    return core.scope(({ take, put, struct }) => {
+      const words = core.sizeOf("sequence_tail_words", this.space, n);
+      const message = emptyMessage(core, { take, struct }, words);
+      const size = workBytes(core, this.space, n);
+      const work = take(size);
+      core.call("sequence_encode", this.space, put(x), n, work, size, message);
+      return written(core, message, take);
+    });
+  }
+
+  /** Decode a bare message: see `bbans.decode`. */
+  decode(bytes, length, { until, maxSize = Infinity } = {}) {
+    this.check();
+    bytes = bytesOf(bytes, "message");
+    if (until !== undefined) return this.#decodeUntil(bytes, until, length, maxSize);
+    if (!Number.isSafeInteger(length) || length < 0) {
+      const which = this.isUtf8 ? ", bytes of UTF-8," : "";
+      throw new ModelError(
+        `decoding needs the number of symbols${which} or the last of them, not ${length}`,
+      );
+    }
+    this.#checkSize(length, maxSize);
+    const { core } = this;
+    return core.scope(({ take, put, struct }) => {
+      const message = readMessage(core, { take, put, struct }, bytes, this.popWords(length));
+      const x = take(length * this.#stepBytes);
+      const size = core.sizeOf("sequence_work_bytes", this.space, 1, 1);
+      const work = take(size);
+      core.call("sequence_decode", this.space, message, x, length, work, size);
+      return this.values(x, length);
+    });
+  }
+
+  #decodeUntil(bytes, until, length = UNTIL_DEFAULT, maxSize) {
+    if (this.mode !== "predictive") {
+      throw new ModelError("until needs a model whose mode is predictive");
+    }
+    const last = this.observations(this.kind === "integers" ? [until] : until);
+    if (last.length !== 1) throw new SymbolError("until is one symbol");
+    const { core } = this;
+    for (let cap = Math.min(length, FIRST_SIZE); ; cap = Math.min(length, 8 * cap)) {
+      const found = core.scope(({ take, put, struct }) => {
+        const message = readMessage(core, { take, put, struct }, bytes, 0);
+        const x = take(cap * this.#stepBytes);
+        const size = core.sizeOf("sequence_work_bytes", this.space, 1, 1);
+        const work = take(size);
+        const n = take(4);
+        const status = core.raw(
+          "sequence_decode_until", this.space, message, x, cap, put(last), n, work, size,
+        ); // prettier-ignore
+        if (status === Status.CAPACITY) return undefined;
+        if (status !== Status.OK) throw core.error(status);
+        return this.values(x, core.number(n));
+      });
+      if (found !== undefined) return found;
+      this.#checkSize(cap + 1, maxSize);
+      if (cap >= length) throw new CorruptError(`no such symbol among the first ${length}: ${DIFFER}`);
+    }
+  }
+
+  #checkSize(length, maxSize) {
+    const itemsize = { bytes: 1, text: this.isUtf8 ? 1 : 4, integers: 8 }[this.kind];
+    const size = length * this.width * itemsize;
+    if (size > maxSize) {
+      throw new LimitError(`a message of length ${length} takes up to ${size} bytes, more than ${maxSize}`);
+    }
+  }
+
+  /** Integers that C has for an observation. */
+  get #perStep() {
+    return this.symbols > 0 ? 1 : this.width;
+  }
+
+  get #stepBytes() {
+    return this.core.get(this.space, "bbans_state_space.observation_bytes");
+  }
+
+  /** Words of tail that decoding so many observations needs besides the message's. */
+  popWords(length) {
+    return length * this.core.get(this.space, "bbans_state_space.pop_words");
+  }
+
+  /** What `encode` takes as the array that C reads. */
+  observations(data) {
+    const units = this.#units(data);
+    if (WIDE.has(this.type)) return this.#rows(BigInt64Array.from(units, BigInt));
+    if (NARROW.has(this.type)) return this.#rows(this.#narrow(units));
+    return this.#symbolsOf(units);
+  }
+
+  /** The numbers of data of the model's kind. */
+  #units(data) {
+    const isText = typeof data === "string";
+    if (this.kind === "text") {
+      if (!isText) throw new SymbolError("a model of text codes strings: decode bytes first");
+      if (!this.isUtf8) return codePoints(data);
+      if (!isWellFormed(data)) throw new SymbolError("data has a lone surrogate, which UTF-8 lacks");
+      return new TextEncoder().encode(data);
+    }
+    if (this.kind === "bytes") {
+      if (isText) throw new SymbolError("a model of bytes codes bytes, as of TextEncoder, not a string");
+      return bytesOf(data);
+    }
+    if (isText) throw new SymbolError("a model of integers codes numbers, not a string");
+    if (!Array.isArray(data) && !ArrayBuffer.isView(data)) {
+      throw new SymbolError("a model of integers codes a typed array of them");
+    }
+    if (data instanceof Float32Array || data instanceof Float64Array) {
+      throw new SymbolError("a model codes integers: round floats first");
+    }
+    return data;
+  }
+
+  #rows(array) {
+    if (array.length % this.width !== 0) {
+      throw new SymbolError(`${array.length} integers are no rows of ${this.width}`);
+    }
+    return array;
+  }
+
+  #narrow(units) {
+    const array = Int32Array.from(units, Number);
+    const at = array.findIndex((value, i) => value !== Number(units[i]));
+    if (at >= 0) throw new SymbolError(`${units[at]} at position ${at} is beyond 32 bits`);
+    return array;
+  }
+
+  /** The numbers of symbols. */
+  #symbolsOf(units) {
+    const symbols = new Uint32Array(units.length);
+    const n = this.symbols - (this.ends ? 1 : 0);
+    const isBig = this.#values instanceof BigInt64Array;
+    for (let i = 0; i < units.length; i++) {
+      let k = units[i];
+      if (this.#numbers) k = this.#numbers.get(isBig ? BigInt(k) : Number(k));
+      else k = Number(k);
+      if (!(k >= 0 && k < n && Number.isInteger(k))) {
+        throw new SymbolError(
+          `symbol ${this.#named(units[i])} at position ${i} is not in the model's alphabet of ${n} ${this.kind === "text" ? "characters" : "symbols"}`,
+        );
+      }
+      symbols[i] = k;
+    }
+    return symbols;
+  }
+
+  #named(unit) {
+    if (this.kind !== "text" || this.isUtf8) return String(unit);
+    return `"${String.fromCodePoint(unit)}"`;
+  }
+
+  /** What n observations in memory stand for. */
+  values(x, n) {
+    const { core } = this;
+    if (WIDE.has(this.type)) return core.view(BigInt64Array, x, n * this.width).slice();
+    if (NARROW.has(this.type)) {
+      const array = core.view(Int32Array, x, n * this.width).slice();
+      return this.kind === "bytes" ? Uint8Array.from(array) : array;
+    }
+    const symbols = core.view(Uint32Array, x, n);
+    if (this.ends && symbols.includes(this.symbols - 1)) {
+      throw new CorruptError(`it has the end of a record: ${DIFFER}`);
+    }
+    if (this.kind === "integers") {
+      return this.#values ? this.#values.constructor.from(symbols, (k) => this.#values[k]) : Int32Array.from(symbols);
+    }
+    const units = this.#values ? Int32Array.from(symbols, (k) => this.#values[k]) : symbols;
+    if (this.kind === "bytes") return Uint8Array.from(units);
+    return this.isUtf8 ? decodedText(Uint8Array.from(units)) : fromCodePoints(units);
+  }
+}
+
+function decodedText(bytes) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new CorruptError(`it is no UTF-8: ${DIFFER}`);
+  }
+}
+
+/** The plain form of a packed model file. */
+function unpacked(core, at, n) {
+  const count = core.take(4);
+  let room = 0;
+  try {
+    let status = core.raw("model_unpack", at, n, 0, 0, count);
+    if (status !== Status.CAPACITY) throw core.error(status, "packed model file: ");
+    const cap = core.number(count);
+    room = core.take(cap);
+    status = core.raw("model_unpack", at, n, room, cap, count);
+    if (status !== Status.OK) throw core.error(status, "packed model file: ");
+    const size = core.number(count);
+    const plain = core.take(size); // `room` has a workspace too
+    core.bytes.copyWithin(plain, room, room + size);
+    return { at: plain, n: size };
+  } finally {
+    core.free(count);
+    if (room !== 0) core.free(room);
+  }
+}
+
+/** Workspace for n observations. */
+function workBytes(core, space, n) {
+  const all = core.raw("sequence_work_bytes", space, n, n) >>> 0;
+  if (all > 0 && all <= KEPT_BYTES) return all;
+  return core.sizeOf("sequence_work_bytes", space, n, Math.ceil(Math.sqrt(n)));
+}
+
+/** A message of one lane with room for this many words. */
+function messageOf(core, { take, struct }, words) {
+  const message = struct("bbans_message");
+  core.set(message, "bbans_message.head", take(8));
+  core.set(message, "bbans_message.tail", take(4 * words));
+  core.set(message, "bbans_message.lanes", 1);
+  core.set(message, "bbans_message.tail_cap", words);
+  return message;
+}
+
+function emptyMessage(core, memory, words) {
+  const message = messageOf(core, memory, words);
+  const [head, tail] = ["head", "tail"].map((name) => core.get(message, `bbans_message.${name}`));
+  core.call("message_init", message, head, 1, tail, words);
+  return message;
+}
+
+function readMessage(core, { take, put, struct }, bytes, more) {
+  const message = messageOf(core, { take, struct }, Math.ceil(bytes.length / 4) + more + 1);
+  core.call("message_read", message, put(bytes), bytes.length);
+  return message;
+}
+
+function written(core, message, take) {
+  const count = take(4);
+  core.call("message_size", message, count);
+  const n = core.number(count);
+  const to = take(n);
+  core.call("message_write", message, to, n, count);
+  return core.bytes.slice(to, to + n);
+}

@@ -1,0 +1,235 @@
+/**
+ * Records, one by one, and files of them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+import { bytesOf } from "./core.js";
+import { isWellFormed } from "./elements.js";
+import { BbansError, CorruptError, LimitError, ModelError, Status, SymbolError, WrongModelError } from "./errors.js";
+import { Model, Owner } from "./models.js";
+
+/** The longest record that is decoded if nothing is said. */
+const MAX_SIZE = 1 << 20;
+const FIRST_SIZE = 1 << 12;
+
+/** What codes records under a model: its workspace, and room for a record. */
+class Coding extends Owner {
+  #cap = 0;
+  #record = 0;
+
+  constructor(core, model) {
+    super(core);
+    this.core = core;
+    this.model = model.check();
+    this.size = core.raw("record_work_bytes", model.at) >>> 0;
+    if (this.size === 0) {
+      this.free();
+      throw new ModelError("records need a model of bytes or text");
+    }
+    this.work = this.own(core.take(this.size));
+    this.count = this.own(core.take(4));
+    this.#room(FIRST_SIZE);
+  }
+
+  #room(n) {
+    if (n <= this.#cap) return;
+    if (this.#record !== 0) this.disown(this.#record);
+    this.#cap = 0;
+    this.#record = 0;
+    this.#record = this.own(this.core.take(n));
+    this.#cap = n;
+  }
+
+  /** Decode by a call that is given room: the record. */
+  decode(call, maxSize) {
+    const { core } = this;
+    for (;;) {
+      const cap = Math.min(this.#cap, maxSize);
+      const status = call(this.#record, cap, this.count);
+      const n = core.number(this.count);
+      if (status === Status.OK) return this.#value(core.bytes.slice(this.#record, this.#record + n));
+      if (status !== Status.CAPACITY) throw core.error(status);
+      if (cap >= maxSize) throw new LimitError(`a record takes ${n} bytes or more, and maxSize is ${maxSize}`);
+      this.#room(Math.min(Math.max(n, 4 * cap), maxSize));
+    }
+  }
+
+  #value(bytes) {
+    if (this.model.kind !== "text") return bytes;
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch {
+      throw new CorruptError("a record of text is no UTF-8");
+    }
+  }
+
+  encode(record) {
+    const bytes = this.#bytesOf(record);
+    const { core } = this;
+    const cap = core.sizeOf("record_bound", bytes.length);
+    return core.scope(({ take, put }) => {
+      const at = put(bytes);
+      const to = take(cap);
+      core.call("record_encode", this.model.at, at, bytes.length, to, cap, this.count, this.work, this.size);
+      return core.bytes.slice(to, to + core.number(this.count));
+    });
+  }
+
+  #bytesOf(record) {
+    if (typeof record !== "string") {
+      if (this.model.kind === "text") throw new SymbolError("records of a model of text are strings");
+      return bytesOf(record, "record");
+    }
+    if (!isWellFormed(record)) throw new SymbolError("a record has a lone surrogate, which UTF-8 lacks");
+    return new TextEncoder().encode(record);
+  }
+}
+
+/** Codes short records, each as a message of its own. */
+export class RecordCodec {
+  #coding;
+
+  constructor(core, model) {
+    if (!(model instanceof Model)) throw new ModelError("RecordCodec takes a Model");
+    this.#coding = new Coding(core, model);
+    this.model = model;
+  }
+
+  encode(record) {
+    this.model.check();
+    return this.#coding.encode(record);
+  }
+
+  decode(message, { maxSize = MAX_SIZE } = {}) {
+    this.model.check();
+    const bytes = bytesOf(message, "message");
+    const coding = this.#coding;
+    const { core, model, work, size } = coding;
+    return core.scope(({ put }) => {
+      const at = put(bytes);
+      return coding.decode(
+        (record, cap, count) =>
+          core.raw("record_decode", model.at, at, bytes.length, record, cap, count, work, size),
+        maxSize,
+      );
+    });
+  }
+
+  /** Free the workspace; the model is the caller's. */
+  free() {
+    this.#coding.free();
+  }
+}
+
+/** A file of records, each read by its number. */
+export class Records extends Owner {
+  #core;
+  #file;
+  #coding;
+  #own;
+
+  constructor(core, bytes, { model } = {}) {
+    super(core);
+    this.#core = core;
+    bytes = bytesOf(bytes, "a record file");
+    try {
+      this.#open(bytes);
+      this.#choose(model);
+    } catch (error) {
+      this.free();
+      throw error;
+    }
+  }
+
+  #open(bytes) {
+    const core = this.#core;
+    const at = this.own(core.put(bytes));
+    this.#file = this.own(core.struct("bbans_records"));
+    const status = core.raw("records_open", this.#file, at, bytes.length);
+    if (status !== Status.OK) throw core.error(status, "record file: ");
+    const itemsize = core.sizeof("bbans_record_group");
+    let groups = core.take(64 * itemsize);
+    this.own(groups);
+    for (let cap = 64; ; ) {
+      const scanned = core.raw("records_scan", this.#file, at, bytes.length, groups, cap);
+      if (scanned === Status.OK) break;
+      if (scanned !== Status.CAPACITY) throw core.error(scanned, "record file: ");
+      const more = this.own(core.take(4 * cap * itemsize));
+      core.bytes.copyWithin(more, groups, groups + cap * itemsize);
+      this.disown(groups);
+      groups = more;
+      cap *= 4;
+    }
+  }
+
+  #member(name) {
+    return this.#core.get(this.#file, `bbans_records.${name}`);
+  }
+
+  /** Take the model in the file, or the caller's. */
+  #choose(model) {
+    const core = this.#core;
+    const fingerprint = core.hex(core.at(this.#file, "bbans_records.fingerprint"), 8);
+    const at = this.#member("model");
+    const given = [model ?? []].flat().find((each) => each.check().fingerprint === fingerprint);
+    if (!given && at === 0) {
+      throw new WrongModelError(`the records were coded with model ${fingerprint}: pass it as model`);
+    }
+    if (!given) {
+      this.#own = new Model(core, core.bytes.slice(at, at + this.#member("model_bytes")));
+      if (this.#own.fingerprint !== fingerprint) throw new CorruptError("the model in the file is another");
+    }
+    this.model = given ?? this.#own;
+    this.#coding = new Coding(core, this.model);
+    const terminator = this.#member("terminator");
+    this.info = Object.freeze({
+      kind: "records",
+      holds: this.#member("kind") === 2 ? "text" : "bytes",
+      length: this.#member("records"),
+      lost: this.#member("lost"),
+      groups: this.#member("groups"),
+      cut: this.#member("cut") !== 0,
+      checksums: this.#member("checksums") !== 0,
+      fingerprint,
+      modelBytes: this.#member("model_bytes"),
+      terminator: core.bytes.slice(terminator, terminator + this.#member("terminator_bytes")),
+    });
+  }
+
+  /** How many records there are. */
+  get length() {
+    return this.info.length;
+  }
+
+  /** Record k; from the last for k < 0. */
+  get(k, { maxSize = MAX_SIZE } = {}) {
+    if (this.freed) throw new ModelError("the records have been freed");
+    const at = k < 0 ? this.length + k : k;
+    if (!Number.isInteger(k) || at < 0 || at >= this.length) {
+      throw new RangeError(`there is no record ${k} among ${this.length}`);
+    }
+    this.model.check();
+    const core = this.#core;
+    const { work, size } = this.#coding;
+    try {
+      return this.#coding.decode(
+        (record, cap, count) =>
+          core.raw("records_get", this.#file, BigInt(at), this.model.at, record, cap, count, work, size),
+        maxSize,
+      );
+    } catch (error) {
+      if (error instanceof BbansError) error.message = `record ${k}: ${error.message}`;
+      throw error;
+    }
+  }
+
+  *[Symbol.iterator]() {
+    for (let k = 0; k < this.length; k++) yield this.get(k);
+  }
+
+  free() {
+    super.free();
+    this.#coding?.free();
+    this.#own?.free();
+  }
+}
