@@ -19,6 +19,7 @@ _HOMES = {
     "bbans.api": (
         "compress",
         "compress_file",
+        "costs",
         "decode",
         "decompress",
         "decompress_file",

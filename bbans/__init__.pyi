@@ -14,6 +14,7 @@ from bbans import particles as particles
 from bbans import records as records
 from bbans.api import compress as compress
 from bbans.api import compress_file as compress_file
+from bbans.api import costs as costs
 from bbans.api import decode as decode
 from bbans.api import decompress as decompress
 from bbans.api import decompress_file as decompress_file

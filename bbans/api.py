@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bbans._arguments import as_bytes, as_integer, check_file, exported
 from bbans._files import Resumed, read_all, read_full, replacing, write_full
 from bbans._kinds import START_BYTES, check_raw
+from bbans._lib import lib
 from bbans._records import Buffer, check_limit
 from bbans._threads import in_order
 from bbans.errors import (
@@ -66,6 +67,7 @@ if TYPE_CHECKING:  # loaded when used: bytes need no models
 __all__ = [
     "compress",
     "compress_file",
+    "costs",
     "decode",
     "decompress",
     "decompress_file",
@@ -104,6 +106,64 @@ def decode(
     from bbans.frozen.engine import as_engine
 
     return as_engine(model).decode(data, length, until=until, max_bytes=max_bytes)
+
+
+def costs(
+    data: Any,
+    coder: Coder | EngineModel | None = None,
+    *,
+    level: int | None = None,
+) -> NDArray[np.float64]:
+    """Compute the bits that each symbol takes, given those before it, as it is coded.
+
+    Parameters
+    ----------
+    data : str, bytes-like or array_like of int
+    coder : FrozenModel, ParticleFilter or MixingCoder, optional
+        By default bytes and text are coded as `compress` codes them, at levels 3 to 9.
+    level : int, optional
+        Of the default.
+
+    Returns
+    -------
+    ndarray of float64, shape (T,)
+        -log2 P(x_t | x_1 .. x_t-1) of each observation of a model: see
+        `FrozenModel.cost_units`. Without one, of each byte, of text those of its UTF-8:
+        see `MixingCoder.costs`. Multiples of 2**-16.
+
+    Raises
+    ------
+    SymbolError
+        If the data cannot be coded.
+    ModelError
+        If the model has no exact P, unless its mode is predictive; or if no bits belong
+        to single symbols: those of a `ByteCoder`, a `SignalCoder` or a `GridCoder` are
+        of a block, with the model that it brings along.
+
+    Examples
+    --------
+    >>> bits = costs("tick tock tick tock")
+    >>> bool(bits[:9].mean() > 4 > 1 > bits[13:].mean())
+    True
+    """
+    if coder is not None and not isinstance(coder, Coder):
+        from bbans.frozen.engine import as_engine
+
+        units = as_engine(coder).cost_units(data)
+        bits: NDArray[np.float64] = units / lib.BBANS_COST_BIT
+        return bits
+    from bbans.formats.mixing_coder import MixingCoder, bytes_coder
+
+    made = as_coder(coder, level, bytes_coder)
+    is_array = not isinstance(data, str | bytes | bytearray | memoryview)
+    if not isinstance(made, MixingCoder) or (coder is None and is_array):
+        what = "arrays have by default" if is_array else f"{made!r} has"
+        raise ModelError(
+            f"{what} one model for each block, sent along, and no bits of single "
+            "elements: pass a frozen model or a MixingCoder, or look at the blocks "
+            "with bbans.plot.rate"
+        )
+    return made.costs(data)
 
 
 # ---- containers

@@ -105,6 +105,7 @@ enum {
     BBANS_ORDER_MAX = 16,        /* symbols of a context        */
     BBANS_CONTEXTS_MAX = 1 << 24, /* contexts, and their entries */
     BBANS_CONTEXT_BITS = 24,      /* precision with contexts     */
+    BBANS_COST_BIT = 65536,       /* a bit, in units of costs    */
     BBANS_BATCH = 2 /* sequences of a batch that are coded in turns */
 };
 
@@ -881,6 +882,15 @@ BBANS_API size_t bbans_mixing_bound(size_t n);
 BBANS_API bbans_status bbans_mixing_compress(const uint8_t *data, size_t n,
         int level, int line, uint8_t *out, size_t cap, size_t *out_size,
         void *work, size_t work_bytes);
+
+/* What each byte of the block takes that the same arguments compress to;
+ * BBANS_COST_BIT is a bit, and the sum is exact to a unit.  The header, of 9
+ * bytes at most, comes on top.
+ *   cost  [n] out
+ *   work  [work_bytes] at least bbans_mixing_encoder_bytes(n, level)
+ * Returns ERR_{NULL,SIZE,CAPACITY}. */
+BBANS_API bbans_status bbans_mixing_costs(const uint8_t *data, size_t n,
+        int level, int line, uint64_t *cost, void *work, size_t work_bytes);
 #endif /* BBANS_DECODER_ONLY */
 
 /* The bytes that a block decompresses to, by its first 9 bytes.
@@ -1681,6 +1691,20 @@ BBANS_API size_t bbans_sequence_work_bytes(const bbans_state_space *model,
 BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
         const void *x, size_t n, void *work, size_t work_bytes,
         bbans_message *msg);
+
+/* What each observation takes, given those before it; BBANS_COST_BIT is a bit:
+ * -log2 P(x_t | x_1 .. x_t-1), as the range coder codes it in the predictive
+ * mode (docs/maths.md, "What an observation takes").  IconoCLaSM takes as much
+ * altogether, and a few bits more, where that P is exact.  Models made of
+ * networks have no exact one: theirs is P(x_t, z_t) at the mode z_t, which is
+ * what the start of a message takes, and more than the schedule does.
+ *   cost  [n] out; their sum is exact to a unit
+ *   work  (aligned to 8) at least bbans_sequence_costs_bytes(model), which is 0
+ *         if it exceeds SIZE_MAX
+ * Returns ERR_{NULL,SYMBOL,CAPACITY}. */
+BBANS_API size_t bbans_sequence_costs_bytes(const bbans_state_space *model);
+BBANS_API bbans_status bbans_sequence_costs(const bbans_state_space *model,
+        const void *x, size_t n, uint64_t *cost, void *work, size_t work_bytes);
 #endif /* BBANS_DECODER_ONLY */
 
 /* Decode n observations.  The message is spent, whatever the outcome.

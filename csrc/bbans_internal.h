@@ -568,6 +568,12 @@ void bbans_range_rewind(bbans_range_encoder *enc,
  * byte on, filled with zeros; returns how many bytes that is.  Needs room for 8
  * bytes beyond enc->len.  The encoder is spent. */
 size_t bbans_range_finish_bytes(bbans_range_encoder *enc);
+
+/* In place of keeping what was encoded: what it took, in 2^-16 bits, of an
+ * encoder whose len was 0, and is again.  *log2_range is BBANS_RANGE_LOG2 at
+ * first and kept from call to call, so that sums are exact to a unit. */
+#define BBANS_RANGE_LOG2 ((uint32_t)63 << 16)
+uint64_t bbans_range_take_cost(bbans_range_encoder *enc, uint32_t *log2_range);
 #endif /* BBANS_DECODER_ONLY */
 
 /* Read what that function left.  ERR_CORRUPT for a byte of zeros at the end,

@@ -13,7 +13,7 @@ from copy import deepcopy
 from datetime import date
 from fractions import Fraction
 from functools import cache, reduce
-from itertools import accumulate, islice
+from itertools import accumulate, islice, pairwise
 from itertools import product as cartesian
 from math import isqrt, prod
 from operator import mul
@@ -188,6 +188,16 @@ class RangeEncoder(_Range):
     """Symbols in their order, to the integer of the shortest fraction."""
 
     encode = _Range.narrow
+
+    def taken(self):
+        """What was encoded, in units of 2^-16 bits, digit by digit."""
+        log2 = self.R.bit_length() - 1
+        m = (self.R << 31) >> log2
+        for _ in range(16):
+            m = m * m >> 31
+            digit = m >> 32
+            m, log2 = m >> digit, 2 * log2 + digit
+        return (self.k << 16) - log2
 
     def finish(self):
         for j in range(self.k + 1):
@@ -437,6 +447,16 @@ def encode_run(encoder, hmm, p, past, xs):
     for t, x in enumerate(xs):
         hmm.encode_predicted(encoder, p, x, past + xs[:t])
         _, p = filter_step(hmm, p, x, past + xs[:t])
+
+
+def costs(hmm, xs):
+    """What each symbol takes, in units of 2^-16 bits."""
+    encoder, p, taken = RangeEncoder(), hmm.initial, [0]
+    for t, x in enumerate(xs):
+        hmm.encode_predicted(encoder, p, x, xs[:t])
+        _, p = filter_step(hmm, p, x, xs[:t])
+        taken.append(encoder.taken())
+    return [after - before for before, after in pairwise(taken)]
 
 
 def range_decode(hmm, p, integer, n, past):

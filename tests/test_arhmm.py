@@ -139,6 +139,11 @@ def test_c_engine_generic_schedule_and_reference_give_the_same_bytes(model, T):
     assert decode_sequence(message, in_mode(model, True), T).tolist() == xs
 
 
+def test_costs_are_those_of_the_reference(model):
+    xs = draw(model, 60, seed=5)
+    assert model.cost_units(xs).tolist() == ref.costs(reference_of(model), xs)
+
+
 def test_contexts_are_those_of_the_reference(model):
     theirs, xs = reference_of(model), draw(model, 300)
     longest = model.contexts.find([np.array(xs, np.int32)], model.n_symbols)

@@ -14,7 +14,7 @@ from bbans.errors import CorruptError
 from bbans.formats.bytes import octets
 from bbans.formats.signals import workspace
 
-__all__ = ["LEVEL_MIN", "LINE_MAX", "decode_mixing", "encode_mixing"]
+__all__ = ["LEVEL_MIN", "LINE_MAX", "decode_mixing", "encode_mixing", "mixing_costs"]
 
 LEVEL_MIN: int = lib.BBANS_MIXING_LEVEL_MIN
 LINE_MAX: int = lib.BBANS_MIXING_LINE_MAX
@@ -54,6 +54,23 @@ def encode_mixing(
         return None
     check(status)
     return out.data[: size[0]] if size[0] < data.size else None
+
+
+def mixing_costs(
+    data: NDArray[np.uint8], level: int, line: int | None = None
+) -> NDArray[np.float64]:
+    """Bits of each byte of the block that `encode_mixing` makes of the same."""
+    cost = np.empty(data.size, np.uint64)
+    work = workspace(lib.bbans_mixing_encoder_bytes(data.size, level))
+    check(
+        lib.bbans_mixing_costs(
+            pointer(data, "uint8_t[]"), data.size, level,
+            lib.BBANS_MIXING_LINE_FIND if line is None else line,
+            pointer(cost, "uint64_t[]"), ffi.from_buffer(work), work.nbytes,
+        )
+    )  # fmt: skip
+    bits: NDArray[np.float64] = cost / lib.BBANS_COST_BIT
+    return bits
 
 
 def decode_mixing(data: Buffer, out: NDArray[np.uint8]) -> None:

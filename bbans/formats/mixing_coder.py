@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
@@ -12,7 +13,13 @@ from bbans.errors import ModelError
 from bbans.formats.bytes import encode_bytes, octets
 from bbans.formats.coders import LEVEL_DEFAULT, LEVEL_MAX, ByteCoder, Coder, shortest_of
 from bbans.formats.container import BYTE_BLOCK, MIXING, STORED
-from bbans.formats.mixing import LEVEL_MIN, LINE_MAX, decode_mixing, encode_mixing
+from bbans.formats.mixing import (
+    LEVEL_MIN,
+    LINE_MAX,
+    decode_mixing,
+    encode_mixing,
+    mixing_costs,
+)
 
 __all__ = ["MixingCoder", "bytes_coder"]
 
@@ -78,6 +85,39 @@ class MixingCoder(Coder):
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
         decode_mixing(data, octets(out))
+
+    def costs(self, data: Any) -> NDArray[np.float64]:
+        """Compute the bits that each byte takes, in blocks of the default size.
+
+        Parameters
+        ----------
+        data : str, bytes-like or array
+            As `elements` takes them: text is coded as UTF-8, arrays as the bytes of
+            their elements.
+
+        Returns
+        -------
+        ndarray of float64, shape (n bytes,)
+            Multiples of 2**-16 bits. A container has them, and some bytes more for
+            each block; one that a `ByteCoder` makes shorter takes less.
+
+        Raises
+        ------
+        TypeError
+            If it is no contiguous buffer.
+
+        Examples
+        --------
+        >>> bits = MixingCoder().costs(b"tick tock tick tock")
+        >>> bool(bits[:9].mean() > 4 > 1 > bits[13:].mean())
+        True
+        """
+        plain = octets(self.elements(data)[1] if isinstance(data, str) else data)
+        size = self.block_size(1, 1)
+        blocks = [plain[at : at + size] for at in range(0, max(plain.size, 1), size)]
+        return np.concatenate(
+            [mixing_costs(block, self.level, self.line) for block in blocks]
+        )
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
         data, plain = self.encode(steps), octets(steps)

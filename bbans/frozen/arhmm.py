@@ -215,6 +215,15 @@ class FrozenARHMM(HiddenMarkov):
         )
         return filtered[:K], state[:K]
 
+    def forward(self, x: Any) -> NDArray[np.uint32]:
+        """Compute the exact forward messages of a sequence: see `FrozenModel`."""
+        symbols, steps, belief = self._symbols(x), self.state_space(), None
+        filtered = np.empty((symbols.size, self.n_states), np.uint32)
+        for t, symbol in enumerate(symbols.tolist()):
+            belief = steps.update(belief, symbol)
+            filtered[t] = belief.filtered
+        return filtered
+
     @cached_property
     def _parents(self) -> NDArray[np.int64]:
         return self._contexts.parent

@@ -106,6 +106,11 @@ class EngineModel(SequenceModel):
         """Bits that the schedule starts from."""
         return int(self._space.start_bits)
 
+    @property
+    def exact_predictive(self) -> bool:
+        """Whether the predictive mode codes P(x_t | x_1 .. x_t-1), or by more bits."""
+        return True
+
     def with_mode(self: _Made, mode: Mode) -> _Made:
         """Return this model with another mode, sharing its tables: another model, by
         its fingerprint.
@@ -219,6 +224,79 @@ class EngineModel(SequenceModel):
                     raise
                 raise CorruptError(f"{error} {_IN_BYTES}", error.status) from None
         return self._values(x)
+
+    def cost_units(self, x: Any) -> NDArray[np.uint64]:
+        """Compute what each observation takes, given those before it, in units of
+        2**-16 bits; `bbans.costs` has it in bits.
+
+        Parameters
+        ----------
+        x : str, bytes or array_like of int
+            What `encode` takes.
+
+        Returns
+        -------
+        ndarray of uint64, shape (T,)
+            -log2 P(x_t | x_1 .. x_t-1); under a model of UTF-8, of each of its bytes.
+            They add up to what the message takes, but for its end and, by IconoCLaSM,
+            its start: a few bits.
+
+        Raises
+        ------
+        SymbolError
+            As of `encode`.
+        ModelError
+            If P is not exact, and the mode not predictive: what an observation takes
+            then depends on the latents that bits back draws. `bbans.plot.steps` has
+            it, step by step.
+
+        Notes
+        -----
+        docs/maths.md, "What an observation takes".
+        """
+        if self.mode != "predictive" and not self.exact_predictive:
+            raise ModelError(
+                f"a {type(self).__name__} has no exact P(x_t | x_1 .. x_t-1): take "
+                'bbans.plot.steps(x, model), or pass model.with_mode("predictive")'
+            )
+        values = self._symbols(x)
+        cost = np.empty(len(values), np.uint64)
+        size = lib.bbans_sequence_costs_bytes(self._space)
+        work = np.empty(size // 8 + 1, np.uint64)
+        self._call(
+            Message(), "sequence_costs", pointer(values, "char[]"), len(values),
+            pointer(cost, "uint64_t[]"), pointer(work, "uint64_t[]"), work.nbytes,
+            words=0,
+        )  # fmt: skip
+        return cost
+
+    def forward(self, x: Any) -> NDArray[np.uint32]:
+        """Compute the exact forward messages of a sequence.
+
+        Parameters
+        ----------
+        x : str, bytes or array_like of int
+            What `encode` takes.
+
+        Returns
+        -------
+        ndarray of uint32, shape (T, K)
+            Weights of z_t given x_1 .. x_t, of several levels all together;
+            unnormalised.
+
+        Raises
+        ------
+        SymbolError
+            As of `encode`.
+        ModelError
+            If the model has no finite states.
+        """
+        raise ModelError(f"a {type(self).__name__} has no finite number of states")
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Return the integer arrays of which the model is made, by name; none, where
+        there are none to look at."""
+        return {}
 
     def push(self, message: Message, x: Any) -> None:
         """Push a sequence by IconoCLaSM, over what is on the message.

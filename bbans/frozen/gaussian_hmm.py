@@ -340,6 +340,19 @@ class FrozenGaussianHMM(VectorModel):
         )  # fmt: skip
         return filtered[:, :K], state[:K]
 
+    def forward(self, x: Any) -> NDArray[np.uint32]:
+        """Compute the exact forward messages of a sequence: see `FrozenModel`."""
+        return self.filter(self._symbols(x))[0]
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Return masses (initial, transition) and parameters (location, scale)."""
+        return {
+            "initial": self.initial,
+            "transition": self.transition,
+            "location": self.location,
+            "scale": self.scale,
+        }
+
     def posterior(
         self, filtered: NDArray[np.uint32], next_state: int | None = None
     ) -> NDArray[np.uint32]:

@@ -237,6 +237,14 @@ class FrozenHierarchicalHMM(SymbolModel):
             weights = self._next(weights)
         return filtered, weights.astype(np.uint32)
 
+    def forward(self, x: Any) -> NDArray[np.uint32]:
+        """Compute the exact forward messages of a sequence: see `FrozenModel`."""
+        return self.filter(self._symbols(x))[0]
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Return the masses, level by level, and the emissions."""
+        return dict(_named(self.initial, self.transition, self.emission))
+
     def _next(self, weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Predicted weights from filtered ones: level by level, from the last."""
         for level, n in reversed([*enumerate(self.n_states)]):

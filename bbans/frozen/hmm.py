@@ -263,6 +263,14 @@ class HiddenMarkov(SymbolModel):
         docs/maths.md, "The predictive distribution"."""
         return self._predictive_edges(self._weights(predicted))
 
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Return the masses: initial, transition and emission."""
+        return {
+            "initial": self.initial,
+            "transition": self.transition,
+            "emission": self.emission,
+        }
+
     def _weights(self, values: ArrayLike | None) -> NDArray[np.uint32]:
         """Weights of the states, by default those of z_1, within the bounds that
         the kernels rely on."""
@@ -349,6 +357,10 @@ class FrozenHMM(HiddenMarkov):
             )
         )
         return filtered[:, : self.n_states], state[: self.n_states]
+
+    def forward(self, x: Any) -> NDArray[np.uint32]:
+        """Compute the exact forward messages of a sequence: see `FrozenModel`."""
+        return self.filter(self._symbols(x))[0]
 
 
 # ---- step by step

@@ -128,6 +128,8 @@ class NetworkModel(FrozenModel):
         If an argument is none of these, or networks do not fit.
     """
 
+    exact_predictive = False
+
     _DTYPE = np.int32
     _SPACE = "base", "space"
 

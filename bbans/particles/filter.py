@@ -159,6 +159,12 @@ class ParticleFilter(EngineModel):
         """Integers of an observation."""
         return self._width
 
+    @property
+    def exact_predictive(self) -> bool:
+        """Whether the predictive mode codes what the particles say of x_t, or by more
+        bits."""
+        return self._laws is None or not self._laws.borrows
+
     def state_space(self) -> ParticleSteps | FiniteSteps:
         """Return the model step by step; observations as `observations` gives them.
 

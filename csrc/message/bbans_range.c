@@ -178,6 +178,40 @@ bbans_status bbans_range_tell(const bbans_range_encoder *enc,
     return BBANS_OK;
 }
 
+/* 2^16 log2(v), v >= 1, digit by digit: squaring doubles a logarithm.  Of the
+ * square the upper 32 bits are kept, which is below it by 2^-31 at most; this
+ * grows to 2^-14 in the last of 16 squares, and so to 2^-29 of the result.  All
+ * steps are monotone, and so is the result. */
+static uint32_t log2_of(uint64_t v)
+{
+    const unsigned whole = (unsigned)bbans_bit_length(v) - 1;
+    uint64_t m = v << (63 - whole) >> 32; /* in [2^31, 2^32): 2^31 is 1 */
+    uint32_t log2 = whole;
+    int i;
+
+    for (i = 0; i < 16; i++) {
+        const unsigned is_two = (unsigned)((m = m * m >> 31) >> 32);
+
+        m >>= is_two;
+        log2 = log2 << 1 | is_two;
+    }
+    return log2;
+}
+
+/* R has gone down by what the intervals took, and up by a byte for each that
+ * was written. From L = 0 no carry goes beyond the bytes since then, because
+ * L + R <= 2^63. */
+uint64_t bbans_range_take_cost(bbans_range_encoder *enc, uint32_t *log2_range)
+{
+    const uint32_t after = log2_of(enc->range);
+    const uint64_t cost = ((uint64_t)enc->len << 19) + *log2_range - after;
+
+    *log2_range = after;
+    enc->len = 0;
+    enc->low = 0;
+    return cost;
+}
+
 size_t bbans_range_finish_bytes(bbans_range_encoder *enc)
 {
     const size_t bits = shorten(enc);

@@ -166,6 +166,21 @@ static uint32_t find_line(const uint8_t *data, size_t n, int level, void *work)
                : 0;
 }
 
+/* The mixer of a block whose lines have this length, or any. */
+static bbans_mixer_size size_of_block(const uint8_t *data, size_t n, int level,
+                                      int line, void *work)
+{
+    if (line == BBANS_MIXING_LINE_FIND)
+        line =
+            level < LEVEL_FINDS_LINE ? 0 : (int)find_line(data, n, level, work);
+    return size_for(n, level, (uint32_t)line);
+}
+
+static int line_is_valid(int line)
+{
+    return line >= BBANS_MIXING_LINE_FIND && line <= BBANS_MIXING_LINE_MAX;
+}
+
 /* ---- Compress ------------------------------------------------------------ */
 
 static uint8_t *put_header(uint8_t *to, size_t n, const bbans_mixer_size *size)
@@ -177,6 +192,19 @@ static uint8_t *put_header(uint8_t *to, size_t n, const bbans_mixer_size *size)
     return to + bbans_put_uvarint(to, size->line);
 }
 
+static bbans_status put_byte(bbans_range_encoder *code, bbans_mixer *m,
+                             uint8_t byte)
+{
+    bbans_status status;
+    bbans_span span;
+
+    bbans_mixer_encode(m, byte, &span);
+    status = bbans_range_encode_interval(
+        code, span.start, span.end - span.start, (uint32_t)1 << BBANS_PREC_MAX);
+    bbans_mixer_learn(m, byte);
+    return status;
+}
+
 /* ERR_CAPACITY: they do not fit. */
 static bbans_status put_bytes(bbans_range_encoder *code, bbans_mixer *m,
                               const uint8_t *data, size_t n)
@@ -184,15 +212,8 @@ static bbans_status put_bytes(bbans_range_encoder *code, bbans_mixer *m,
     bbans_status status = BBANS_OK;
     size_t i;
 
-    for (i = 0; i < n && status == BBANS_OK; i++) {
-        bbans_span span;
-
-        bbans_mixer_encode(m, data[i], &span);
-        status =
-            bbans_range_encode_interval(code, span.start, span.end - span.start,
-                                        (uint32_t)1 << BBANS_PREC_MAX);
-        bbans_mixer_learn(m, data[i]);
-    }
+    for (i = 0; i < n && status == BBANS_OK; i++)
+        status = put_byte(code, m, data[i]);
     return status == BBANS_OK && code->cap - code->len < SCRATCH
                ? BBANS_ERR_CAPACITY
                : status;
@@ -211,8 +232,7 @@ bbans_status bbans_mixing_compress(const uint8_t *data, size_t n, int level,
     if (out == NULL || out_size == NULL || work == NULL ||
         (data == NULL && n > 0))
         return BBANS_ERR_NULL;
-    if (!level_is_valid(n, level) || line < BBANS_MIXING_LINE_FIND ||
-        line > BBANS_MIXING_LINE_MAX)
+    if (!level_is_valid(n, level) || !line_is_valid(line))
         return BBANS_ERR_SIZE;
     if (cap < HEADER_MAX + SCRATCH ||
         work_bytes < bbans_mixing_encoder_bytes(n, level))
@@ -221,15 +241,41 @@ bbans_status bbans_mixing_compress(const uint8_t *data, size_t n, int level,
         *out_size = bbans_put_uvarint(out, 0);
         return BBANS_OK;
     }
-    if (line == BBANS_MIXING_LINE_FIND)
-        line =
-            level < LEVEL_FINDS_LINE ? 0 : (int)find_line(data, n, level, work);
-    size = size_for(n, level, (uint32_t)line);
+    size = size_of_block(data, n, level, line, work);
     at = put_header(out, n, &size);
     (void)bbans_range_encoder_init(&code, at, cap - (size_t)(at - out));
     status = put_bytes(&code, bbans_mixing_start(&size, data, work), data, n);
     if (status == BBANS_OK)
         *out_size = (size_t)(at - out) + bbans_range_finish_bytes(&code);
     return status;
+}
+
+bbans_status bbans_mixing_costs(const uint8_t *data, size_t n, int level,
+                                int line, uint64_t *cost, void *work,
+                                size_t work_bytes)
+{
+    uint32_t log2_range = BBANS_RANGE_LOG2;
+    uint8_t scratch[BYTE_CODE_MAX];
+    bbans_range_encoder code;
+    bbans_mixer_size size;
+    bbans_mixer *m;
+    size_t i;
+
+    if (work == NULL || ((data == NULL || cost == NULL) && n > 0))
+        return BBANS_ERR_NULL;
+    if (!level_is_valid(n, level) || !line_is_valid(line))
+        return BBANS_ERR_SIZE;
+    if (work_bytes < bbans_mixing_encoder_bytes(n, level))
+        return BBANS_ERR_CAPACITY;
+    if (n == 0)
+        return BBANS_OK;
+    size = size_of_block(data, n, level, line, work);
+    m = bbans_mixing_start(&size, data, work);
+    (void)bbans_range_encoder_init(&code, scratch, sizeof scratch);
+    for (i = 0; i < n; i++) {
+        (void)put_byte(&code, m, data[i]);
+        cost[i] = bbans_range_take_cost(&code, &log2_range);
+    }
+    return BBANS_OK;
 }
 #endif /* BBANS_DECODER_ONLY */

@@ -98,11 +98,13 @@ static bbans_status cut_workspace(const bbans_state_space *model, size_t n,
                                   bbans_stream *s)
 {
     const size_t fixed = fixed_bytes(model);
-    const size_t room = work_bytes < fixed ? 0 : work_bytes - fixed;
-    size_t block =
-        model->record_bytes == 0 ? SIZE_MAX : room / model->record_bytes;
+    size_t room, block;
     uint8_t *at = (uint8_t *)bbans_align(work);
 
+    if (work_bytes < fixed)
+        return BBANS_ERR_CAPACITY;
+    room = work_bytes - fixed;
+    block = model->record_bytes == 0 ? SIZE_MAX : room / model->record_bytes;
     while (block > 0 && kept_bytes(model, n, block) > room) {
         /* A block too large by its checkpoints shrinks by as much. */
         const size_t others = n_blocks(n, block) * model->belief_bytes;
@@ -222,6 +224,27 @@ static bbans_status range_decode(const bbans_state_space *model,
     return status;
 }
 
+/* ---- What observations take ---------------------------------------------- */
+
+#ifndef BBANS_DECODER_ONLY
+/* Of the workspace, bytes in which one observation is range coded: the upper
+ * half of a message's tail, as above, in whole units of 8. */
+static size_t costs_scratch_bytes(const bbans_state_space *model)
+{
+    return (bbans_sequence_tail_words(model, 1) + 3) / 4 * 8;
+}
+
+size_t bbans_sequence_costs_bytes(const bbans_state_space *model)
+{
+    const size_t work = bbans_sequence_work_bytes(model, 1, 1);
+    const size_t scratch = costs_scratch_bytes(model);
+
+    return work == 0 || scratch == 0 || work > SIZE_MAX - scratch
+               ? 0
+               : scratch + work;
+}
+#endif /* BBANS_DECODER_ONLY */
+
 /* ---- A sequence as a message of its own ---------------------------------- */
 
 /* I >= 2^start_bits: enough for bits back to start from. */
@@ -262,6 +285,39 @@ static int accepts(const bbans_state_space *model, const void *x, size_t n)
 {
     return model->engine->accepts == NULL ||
            model->engine->accepts(model, x, n);
+}
+
+bbans_status bbans_sequence_costs(const bbans_state_space *model, const void *x,
+                                  size_t n, uint64_t *cost, void *work,
+                                  size_t work_bytes)
+{
+    uint32_t log2_range = BBANS_RANGE_LOG2;
+    bbans_range_encoder enc;
+    bbans_status status;
+    bbans_stream s;
+    size_t t, scratch;
+
+    if (model == NULL || work == NULL || ((x == NULL || cost == NULL) && n > 0))
+        return BBANS_ERR_NULL;
+    if (!accepts(model, x, n))
+        return BBANS_ERR_SYMBOL;
+    scratch = costs_scratch_bytes(model);
+    if (scratch == 0 || work_bytes < scratch)
+        return BBANS_ERR_CAPACITY;
+    status = cut_small_workspace(model, (uint8_t *)work + scratch,
+                                 work_bytes - scratch, &s);
+    if (status != BBANS_OK)
+        return status;
+    s.x = x;
+    s.out = NULL;
+    s.status = BBANS_OK;
+    start_filter(model, &s);
+    (void)bbans_range_encoder_init(&enc, (uint8_t *)work, scratch);
+    for (t = 0; t < n && s.status == BBANS_OK; t++) {
+        range_encode(model, &s, t, t + 1, &enc);
+        cost[t] = bbans_range_take_cost(&enc, &log2_range);
+    }
+    return s.status;
 }
 
 static void push_flag(bbans_lane *lane, int schedule)

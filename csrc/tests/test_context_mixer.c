@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "mixing/bbans_mixing.h"
+#include "costs.h"
 #include "record_model.h"
 
 #define PRIOR_BITS 13
@@ -253,6 +254,7 @@ static void test_sequences(mixer *m)
               BBANS_OK);
         CHECK(memcmp(x, y, sizeof x) == 0);
     }
+    check_costs(space, x, STEPS);
     x[STEPS - 1] = 256; /* the end */
     for (n = 0; x[n] != 256; n++)
         ;

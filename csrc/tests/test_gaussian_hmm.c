@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 #include "check.h"
+#include "costs.h"
 
 #include <string.h>
 
@@ -144,6 +145,7 @@ static void test_model(size_t states, size_t channels, int full)
                       bbans_sequence_work_bytes(&m->space, 1, 1)) == BBANS_OK);
             CHECK(memcmp(x, y, length * channels * sizeof *x) == 0);
         }
+    check_costs(&f.model.space, x, LENGTH);
     /* The bare schedule restores what was there. */
     CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
     head = start = random_bits() >> 2 | (uint64_t)1 << 60;

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 #include "check.h"
+#include "costs.h"
 
 #include <string.h>
 
@@ -134,6 +135,7 @@ static void test_model(size_t levels, const size_t *states, unsigned prec)
                                   &n_bytes) == BBANS_OK);
         CHECK(n_bytes == BELOW && memcmp(bytes, bytes + BELOW, BELOW) == 0);
     }
+    check_costs(space, x, LENGTH);
     for (trial = 0; trial < 60; trial++) { /* any bytes */
         for (i = 0; i < 100; i++)
             bytes[i] = (uint8_t)random_bits();

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 #include "check.h"
+#include "costs.h"
 
 #include <string.h>
 
@@ -510,6 +511,7 @@ static void test_round_trips(fixture *f, void *work, size_t work_bytes)
         }
     }
     CHECK(damaged > 0);
+    check_costs(space, x, LENGTH);
     space->predictive = 0;
 }
 

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 #include "check.h"
+#include "costs.h"
 
 #include <string.h>
 
@@ -132,6 +133,7 @@ static void test_model(size_t n, size_t p, int family)
                       bbans_sequence_work_bytes(&m->space, 1, 1)) == BBANS_OK);
             CHECK(memcmp(x, y, length * p * sizeof *x) == 0);
         }
+    check_costs(&f.model.space, x, LENGTH);
     /* The bare schedule restores what was there. */
     CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
     head = start = random_bits() >> 2 | (uint64_t)1 << 60;

@@ -203,6 +203,62 @@ static void test_lines(uint8_t *data)
           round_trip(data, n, 3, 0));
 }
 
+/* What bytes take: what their block has, but for its header. */
+static void test_costs(uint8_t *data)
+{
+    int trial;
+
+    for (trial = 0; trial < SOME(40); trial++) {
+        const size_t n = trial < 3 ? (size_t)trial : 1 + below(9000);
+        const int level = BBANS_MIXING_LEVEL_MIN + (int)below(7);
+        const size_t work_bytes = bbans_mixing_encoder_bytes(n, level);
+        const size_t cap = bbans_mixing_bound(n);
+        uint8_t *const work = guarded(work_bytes), *const out = guarded(cap);
+        uint64_t *const cost = malloc((n + 1) * sizeof *cost), sum = 0;
+        size_t i, header, size;
+
+        CHECK(cost != NULL);
+        fill(data, n, below(KINDS));
+        cost[n] = 12345;
+        CHECK(bbans_mixing_costs(data, n, level, BBANS_MIXING_LINE_FIND, cost,
+                                 work, work_bytes) == BBANS_OK);
+        CHECK(cost[n] == 12345);
+        CHECK(bbans_mixing_compress(data, n, level, BBANS_MIXING_LINE_FIND, out,
+                                    cap, &size, work, work_bytes) == BBANS_OK);
+        header = bbans_put_uvarint(out, n);
+        if (n > 0) { /* two bytes of sizes, then the length of a line */
+            uint64_t line;
+
+            header += 2;
+            CHECK(bbans_take_uvarint(out, size, &header, &line) == BBANS_OK);
+        }
+        for (i = 0; i < n; i++)
+            sum += cost[i];
+        CHECK(8 * (uint64_t)(size - header) << 16 < sum + (8 << 16) + 1);
+        CHECK(sum < 8 * (uint64_t)(size - header + 3) << 16);
+        release(work, work_bytes);
+        release(out, cap);
+        free(cost);
+    }
+    {
+        uint64_t cost;
+        uint8_t byte = 0, work[8];
+
+        CHECK(bbans_mixing_costs(&byte, 1, 5, 0, &cost, work, 8) ==
+              BBANS_ERR_CAPACITY);
+        CHECK(bbans_mixing_costs(&byte, 1, 2, 0, &cost, work, 8) ==
+              BBANS_ERR_SIZE);
+        CHECK(bbans_mixing_costs(&byte, 1, 5, -2, &cost, work, 8) ==
+              BBANS_ERR_SIZE);
+        CHECK(bbans_mixing_costs(&byte, 1, 5, 0, NULL, work, 8) ==
+              BBANS_ERR_NULL);
+        CHECK(bbans_mixing_costs(NULL, 1, 5, 0, &cost, work, 8) ==
+              BBANS_ERR_NULL);
+        CHECK(bbans_mixing_costs(&byte, 1, 5, 0, &cost, NULL, 8) ==
+              BBANS_ERR_NULL);
+    }
+}
+
 /* n + 8 bytes suffice for a block that gets shorter, and are not written
  * beyond for one that does not. */
 static void test_little_room(uint8_t *data)
@@ -405,6 +461,7 @@ int main(void)
     test_round_trips(data);
     test_sizes(data);
     test_lines(data);
+    test_costs(data);
     test_little_room(data);
     for (kind = 0; kind < KINDS; kind++) {
         test_damage(data, 1 + below(400), kind, SOME(60));

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 #include "check.h"
+#include "costs.h"
 
 #include <string.h>
 
@@ -409,6 +410,7 @@ static void check_filter(bbans_state_space *space, const void *x, size_t n)
                                   sizeof work) == BBANS_OK);
         CHECK(memcmp(copy, x, n * size) == 0);
     }
+    check_costs(space, x, n);
     msg = empty(&head);
     for (i = 0; i < 40; i++)
         tail[i] = (uint32_t)random_bits();

@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans.h"
 #include "check.h"
+#include "costs.h"
 
+#include <math.h>
 #include <string.h>
 
 static void *allocate(size_t n)
@@ -165,6 +167,44 @@ static void random_row(uint32_t *mass, size_t n, unsigned prec)
     mass[below((uint32_t)n)] += spare;
 }
 
+/* -log2 of what the predictive distribution gives each symbol, to a unit. */
+static void test_costs(bbans_hmm *hmm, const uint32_t *x, size_t n)
+{
+    const size_t work_bytes = bbans_sequence_costs_bytes(&hmm->space);
+    uint32_t *predicted = allocate(4 * hmm->stride), start, freq;
+    uint32_t *filtered = allocate(4 * hmm->stride);
+    uint64_t *cost = allocate((n + 1) * sizeof *cost);
+    void *work = allocate(work_bytes);
+    size_t t;
+
+    check_costs(&hmm->space, x, n);
+    cost[n] = 12345;
+    CHECK(bbans_sequence_costs(&hmm->space, x, n, cost, work, work_bytes) ==
+          BBANS_OK);
+    CHECK(cost[n] == 12345);
+    memcpy(predicted, hmm->initial, 4 * hmm->stride);
+    for (t = 0; t < n; t++) {
+        CHECK(bbans_hmm_predict(hmm, predicted, x[t], &start, &freq) ==
+              BBANS_OK);
+        CHECK(fabs((double)cost[t] - 65536 * (hmm->prec - log2((double)freq))) <
+              1.01);
+        CHECK(bbans_hmm_filter(hmm, predicted, x + t, 1, filtered) == BBANS_OK);
+    }
+    CHECK(bbans_sequence_costs(&hmm->space, NULL, 0, NULL, work, work_bytes) ==
+          BBANS_OK);
+    CHECK(bbans_sequence_costs(&hmm->space, x, n, NULL, work, work_bytes) ==
+          (n > 0 ? BBANS_ERR_NULL : BBANS_OK));
+    CHECK(bbans_sequence_costs(&hmm->space, x, n, cost, NULL, work_bytes) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_sequence_costs(NULL, x, n, cost, work, work_bytes) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_sequence_costs_bytes(NULL) == 0);
+    free(predicted);
+    free(filtered);
+    free(cost);
+    free(work);
+}
+
 static void test_sequences(size_t states, size_t symbols, unsigned prec,
                            size_t start_length)
 {
@@ -226,6 +266,7 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             CHECK(bbans_sequence_decode(&hmm.space, &msg, y, n, work,
                                         work_bytes) == BBANS_OK);
             CHECK(memcmp(x, y, 4 * n) == 0);
+            test_costs(&hmm, x, n);
 
             /* Whatever the bytes are: an answer or a status, inside bounds. */
             for (damage = 0; damage < 8; damage++) {
@@ -281,6 +322,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
         CHECK(bbans_sequence_encode(&hmm.space, x, 1, work, work_bytes, &msg) ==
               BBANS_ERR_SYMBOL);
         CHECK(bbans_sequence_push(&hmm.space, &msg, x, 1, work, work_bytes) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_sequence_costs(&hmm.space, x, 1, &head, work, work_bytes) ==
               BBANS_ERR_SYMBOL);
         CHECK(bbans_sequence_encode(&hmm.space, y, 1, work, work_bytes - 1,
                                     &msg) == BBANS_ERR_CAPACITY);

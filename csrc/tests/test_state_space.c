@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "models/bbans_state_space.h"
 #include "check.h"
+#include "costs.h"
 
 #define LATENT 7
 #define SYMBOLS 11
@@ -331,6 +332,7 @@ static void test_one(toy *model, size_t n)
                                             small);
         }
     }
+    check_costs(&model->space, x, n);
     msg = new_message(&head);
     tail[0] = (uint32_t)random_bits();
     tail[1] = (uint32_t)random_bits();

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 #include "check.h"
+#include "costs.h"
 
 #include <string.h>
 
@@ -108,7 +109,7 @@ static bbans_status init(bbans_tree *tree, const tables *t, unsigned prec,
 
 /* Whatever is on the message: rows that are popped, pushed again, leave it as
  * it was; and rows that are encoded decode. */
-static void inverses(const bbans_state_space *space)
+static void inverses(bbans_state_space *space)
 {
     const size_t words =
         bbans_sequence_tail_words(space, ROWS) + ROWS * space->pop_words + 200;
@@ -138,6 +139,7 @@ static void inverses(const bbans_state_space *space)
     CHECK(bbans_sequence_decode(space, &msg, y, ROWS, work, work_bytes) ==
           BBANS_OK);
     CHECK(memcmp(x, y, x_bytes) == 0);
+    check_costs(space, x, ROWS);
     x[below((uint32_t)(x_bytes / 4))] = below(2) ? -1 : SYMBOLS_MAX;
     CHECK(bbans_sequence_push(space, &msg, x, ROWS, work, work_bytes) ==
           BBANS_ERR_SYMBOL);
