@@ -2,7 +2,8 @@
 
 In README.md and docs/*.md every ```python block runs, and so does every ```sh block
 with `<!-- test -->` on the line before it: in order, in one directory and one
-namespace for each document. Examples in docstrings are checked too.
+namespace for each document. A ```text block after `<!-- output -->` is what the
+block before it prints, but for `...`. Examples in docstrings are checked too.
 """
 
 import contextlib
@@ -30,7 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
     r"^(?P<mark>[ ]*<!-- test -->\n)?(?P<indent>[ ]*)```(?P<language>python|sh)\n"
-    r"(?P<code>.*?)^(?P=indent)```$",
+    r"(?P<code>.*?)^(?P=indent)```$"
+    r"(?:\n\n<!-- output -->\n```text\n(?P<output>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
 NEEDS = re.compile(r"^<!-- needs (.*) -->$", re.MULTILINE)
@@ -38,26 +40,32 @@ DIRECTORIES = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
 
 
 def blocks(text):
-    """Yield (language, code, line number) of each block that must run."""
+    """Yield (language, code, line number, output) of each block that must run."""
     for match in BLOCK.finditer(text):
         if match["language"] == "python" or match["mark"]:
             line = text.count("\n", 0, match.start("code")) + 1
-            yield match["language"], textwrap.dedent(match["code"]), line
+            code = textwrap.dedent(match["code"])
+            yield match["language"], code, line, match["output"]
 
 
 def run_python(code, names, where, line):
+    """Run a block, and return what it prints."""
+    printed = io.StringIO()
     if ">>>" not in code:
-        exec(compile("\n" * (line - 1) + code, where, "exec"), names)
-        return
+        with contextlib.redirect_stdout(printed):
+            exec(compile("\n" * (line - 1) + code, where, "exec"), names)
+        return printed.getvalue()
     report = io.StringIO()
     test = doctest.DocTestParser().get_doctest(code, names, where, where, line - 1)
     test.globs = names  # not the copy: later blocks use these names
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
     if runner.run(test, out=report.write, clear_globs=False).failed:
         pytest.fail(report.getvalue())
+    return printed.getvalue()
 
 
 def run_shell(code, where, line):
+    """Run a block, and return what it prints."""
     path = os.pathsep.join([*DIRECTORIES, os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", code],
@@ -69,15 +77,22 @@ def run_shell(code, where, line):
     )
     if done.returncode:
         pytest.fail(f"{where}, line {line}: exit code {done.returncode}\n{done.stdout}")
+    return done.stdout
 
 
 def run_document(text, where):
     names = {"__name__": "__main__"}
-    for language, code, line in blocks(text):
+    for language, code, line, output in blocks(text):
         if language == "python":
-            run_python(code, names, where, line)
+            printed = run_python(code, names, where, line)
         else:
-            run_shell(code, where, line)
+            printed = run_shell(code, where, line)
+        if output is not None and not matches(output, printed):
+            pytest.fail(f"{where}, line {line}: expected\n{output}\nnot\n{printed}")
+
+
+def matches(output, printed):
+    return doctest.OutputChecker().check_output(output, printed, doctest.ELLIPSIS)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
@@ -89,8 +104,7 @@ def test_document(path, tmp_path, monkeypatch):
             pytest.importorskip(package, reason=f"{path.name} needs {package}")
     for beside in path.parent.glob(f"{path.stem}.npz"):  # what it reads
         shutil.copy(beside, tmp_path)
-    with contextlib.redirect_stdout(io.StringIO()):  # of blocks without >>>
-        run_document(text, str(path))
+    run_document(text, str(path))
 
 
 # ---- the rules themselves
@@ -126,7 +140,7 @@ assert open("text").read() == "text"
 
 def test_a_right_document(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [language for language, _, _ in blocks(RIGHT)] == [
+    assert [language for language, _, _, _ in blocks(RIGHT)] == [
         "python", "python", "sh", "python",
     ]  # fmt: skip
     run_document(RIGHT, "right.md")

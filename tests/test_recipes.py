@@ -19,7 +19,7 @@ LINES = [f"line {i}: the spring of hope" for i in range(50)]
 
 def recipe(start, end):
     """What a block of the guide defines: its code from one line up to another."""
-    for language, code, _ in blocks(GUIDE.read_text("utf-8")):
+    for language, code, *_ in blocks(GUIDE.read_text("utf-8")):
         if language == "python" and start in code:
             names = {}
             exec(code[: code.index(end)], names)

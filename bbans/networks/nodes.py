@@ -77,7 +77,7 @@ class Node(ABC):
 
     @abstractmethod
     def evaluate(self, *values: Floats) -> Floats:
-        """Compute the tensor from those of the inputs, each of shape (N, *shape)."""
+        """Compute the tensor from those of the inputs, each of shape `(N, *shape)`."""
 
     @property
     def volume(self) -> tuple[int, int, int]:
