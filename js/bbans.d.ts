@@ -162,6 +162,8 @@ export interface Model {
   readonly width: number;
   /** Number of symbols; 0 for models without an alphabet. */
   readonly symbols: number;
+  /** Number of states of an HMM or ARHMM; 0 of others. */
+  readonly states: number;
   /** What names it in containers, 16 hexadecimal digits. */
   readonly fingerprint: string;
   /** Whether its symbols are the bytes of UTF-8. */
@@ -191,6 +193,8 @@ export interface Records extends Iterable<string | Uint8Array> {
   readonly info: RecordsInfo;
   /** Record k, or from the last for k < 0. */
   get(k: number, options?: { maxSize?: number }): string | Uint8Array;
+  /** All records as the bytes of one text, as they were before they were packed. */
+  text(options?: { maxSize?: number }): Uint8Array;
   free(): void;
 }
 
@@ -253,6 +257,16 @@ export interface Bbans {
   encode(data: Sequence, model: Model): Uint8Array;
   /** Decode one. */
   decode(message: Bytes, model: Model, length?: number, options?: DecodeOptions): Decoded;
+  /** The bits that each symbol takes, given those before it: under a model, as one
+   * sequence; else of each byte, as `compress` codes them at levels 3 to 9. */
+  costs(data: Sequence, options?: { model?: Model; level?: number }): Float64Array;
+  /** How likely each state of an HMM is at each symbol, given all of them: `chances` has
+   * the symbols from number `from` up to `to`, a row of `states` for each. */
+  posterior(
+    data: Sequence,
+    model: Model,
+    options?: { from?: number; to?: number },
+  ): { states: number; chances: Float32Array };
   /** What a container, a record file or a model file holds; containers are checked, and not
    * decoded. */
   info(bytes: Bytes): ContainerInfo | RecordsInfo | ModelInfo;

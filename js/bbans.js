@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+import * as analysis from "./analysis.js";
 import * as containers from "./containers.js";
 import { bytesOf, instantiate } from "./core.js";
 import { FormatError, ModelError, TruncatedError } from "./errors.js";
@@ -82,6 +83,14 @@ class Bbans {
 
   decode(message, model, length, options) {
     return modelOf(model).decode(message, length, options);
+  }
+
+  costs(data, options) {
+    return analysis.costs(this.#core, data, options);
+  }
+
+  posterior(data, model, options) {
+    return analysis.posterior(this.#core, data, modelOf(model), options);
   }
 
   /** What a file holds, without decoding it. */

@@ -40,12 +40,14 @@ SEQUENCES = (
 )  # fmt: skip
 CONTAINERS = (
     "reader_begin", "reader_next", "reader_work_bytes", "reader_decode", "utf8_encode",
-    "records_open", "records_scan", "records_get",
+    "records_open", "records_scan", "records_group", "records_get",
 )  # fmt: skip
 ENCODERS = (
     "message_init", "message_size", "message_write", "sequence_tail_words",
     "sequence_encode", "record_bound", "record_encode", "content_set_line",
     "writer_begin", "writer_work_bytes", "writer_block", "writer_end",
+    "sequence_costs_bytes", "sequence_costs", "mixing_encoder_bytes", "mixing_costs",
+    "hmm_filter",
 )  # fmt: skip
 
 

@@ -121,6 +121,7 @@ export class Model extends Owner {
     this.ends = member("ends") !== 0;
     this.width = member("width");
     this.symbols = member("symbols");
+    this.states = ["HMM", "ARHMM"].includes(this.type) ? core.get(this.space, "bbans_hmm.states") : 0;
     this.fingerprint = core.hex(core.at(this.at, "bbans_model.fingerprint"), 8);
     this.isUtf8 = this.kind === "text" && member("values") === 0;
     if (member("values") !== 0) this.#list();

@@ -223,6 +223,28 @@ export class Records extends Owner {
     }
   }
 
+  /** All records as the bytes of one text, as they were before they were packed. */
+  text(options) {
+    const core = this.#core;
+    const { terminator, groups } = this.info;
+    const parts = [];
+    core.scope(({ struct }) => {
+      const group = struct("bbans_record_place");
+      const member = (name) => core.get(group, `bbans_record_place.${name}`);
+      for (let g = 0; g < groups; g++) {
+        core.call("records_group", this.#file, g, group);
+        const first = member("first");
+        const end = first + member("records");
+        for (let k = first; k < end; k++) {
+          const record = this.get(k, options);
+          parts.push(typeof record === "string" ? new TextEncoder().encode(record) : record, terminator);
+        }
+        if (member("unterminated") !== 0) parts.pop();
+      }
+    });
+    return joined(parts);
+  }
+
   *[Symbol.iterator]() {
     for (let k = 0; k < this.length; k++) yield this.get(k);
   }
@@ -232,4 +254,14 @@ export class Records extends Owner {
     this.#coding?.free();
     this.#own?.free();
   }
+}
+
+function joined(parts) {
+  const all = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

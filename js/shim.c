@@ -36,6 +36,10 @@ static const bbans_js_member layout[] = {
     ARRAY(bbans_model, fingerprint),
     MEMBER(bbans_state_space, observation_bytes),
     MEMBER(bbans_state_space, pop_words),
+    MEMBER(bbans_hmm, states),
+    MEMBER(bbans_hmm, stride),
+    MEMBER(bbans_hmm, initial),
+    MEMBER(bbans_hmm, into),
     STRUCT(bbans_message),
     MEMBER(bbans_message, head),
     MEMBER(bbans_message, tail),
@@ -78,6 +82,10 @@ static const bbans_js_member layout[] = {
     MEMBER(bbans_records, lost),
     MEMBER(bbans_records, cut),
     STRUCT(bbans_record_group),
+    STRUCT(bbans_record_place),
+    MEMBER(bbans_record_place, first),
+    MEMBER(bbans_record_place, records),
+    MEMBER(bbans_record_place, unterminated),
 #endif
 #ifndef BBANS_DECODER_ONLY
     STRUCT(bbans_content),
