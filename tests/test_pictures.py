@@ -48,6 +48,14 @@ def test_pages_say_what_a_picture_shows(page, alt, path, name):
     assert len(alt.split()) >= 25, f"{page.name}: {name}"
 
 
+def says(name, *facts):
+    """That the text in a picture's place has these, which its data say."""
+    (alt,) = (found for _, found, _, other in REFERENCES if other == name)
+    words = " ".join(alt.split())
+    for fact in facts:
+        assert fact in words, name
+
+
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
@@ -137,6 +145,8 @@ def test_stack():
     values = [*reversed(stack.WORD), *flips, *reversed(flips), *stack.WORD]
     assert [step.value for step in steps] == values
     assert integers[11] == 5173729
+    top, low = steps[10].bits, steps[16].bits
+    says("stack", f"{top:.1f} bits", f"each to {low:.1f}", f"again to {top:.1f}")
 
 
 def test_stack_animation():
@@ -149,6 +159,10 @@ def test_stack_animation():
     frames = animation.data()
     assert [frame.message for frame in frames] == integers + integers[-2::-1]
     assert [frame.received for frame in frames[-3:]] == ["a", "an", "ans"]
+    grown = "from {} to {}, {} and {}".format(*integers)
+    contents = {s: f"{4 - np.log2(f):.2f}" for s, f in animation.WEIGHTS.items()}
+    high = f"first s, {contents['s']} bits high, then n, {contents['n']} bits"
+    says("stack_animation", grown, high)
 
 
 def test_interval():
@@ -159,6 +173,7 @@ def test_interval():
     assert shown.results == [push(j, 8, 3, 16) for j in range(9)]
     places = [x for x, symbol in enumerate(shown.symbols) if symbol == "b"]
     assert shown.results == places
+    says("interval", ", ".join(map(str, places)), "push b onto 7 gives 41")
 
 
 def test_precision():
@@ -170,6 +185,10 @@ def test_precision():
         assert (np.diff(cost) < 0).all()
     assert measured.cost[256][-3] < 1e-8  # at the default of 24 bits
     assert measured.cost[16][0] == pytest.approx(2e-3, rel=0.2)
+    ends = [
+        f"{cost:.0e}" for cost in (*measured.cost[16][::18], measured.cost[256][-1])
+    ]
+    says("precision", *(end.replace("e-0", "e-") for end in ends))
 
 
 def test_bits_back():
@@ -188,6 +207,9 @@ def test_bits_back():
     thrice = [k for k, x in enumerate(bits_back.X) if x == 1]
     assert {run.steps[3 * k].value for k in thrice} == {0, 1, 2}
     assert run.is_restored
+    lent = [run.steps[3 * k - 1].bits - run.steps[3 * k].bits for k in thrice]
+    says("bits_back", f"ends {run.contents[thrice[0]]:.2f} bits higher")
+    says("bits_back", f"from {min(lent):.1f} bits lent to {max(lent):.1f}")
 
 
 def test_schedule():
@@ -208,6 +230,9 @@ def test_schedule():
     rates = np.array(naive) / schedule.LENGTHS
     assert ((rates > 4) & (rates < 6)).all()
     assert max(interleaved) < 12
+    deep, flat = (min(bits) for bits in runs.traces.values())
+    says("schedule", f"falls to {deep:.0f} bits", f"falls to {flat:.0f} bits")
+    says("schedule", f"{runs.content:.0f} bits")
 
 
 def test_figure1():
@@ -218,6 +243,11 @@ def test_figure1():
     assert interleaved[-1] < 1.003
     assert started[2] < 1.02
     assert 1 < started[-1] < 1.0002
+    says("figure1", f"from {started[0]:.2f} at 4 to {started[2]:.2f} at 16")
+    says("figure1", f"between {min(naive):.1f} and {max(naive):.1f}")
+    says(
+        "figure1", f"falls from {interleaved[0]:.1f} at 4 to {interleaved[4]:.2f} at 64"
+    )
 
 
 def test_lattice():
@@ -236,6 +266,7 @@ def test_lattice():
     assert run.content == pytest.approx(content)
     assert run.grown == pytest.approx([content, content], abs=0.02)
     assert run.path != run.other
+    says("lattice", " ".join(lattice.SYMBOLS[x] for x in run.x))
 
 
 def test_staircase():
@@ -254,6 +285,7 @@ def test_staircase():
     assert aligned[-1] == pytest.approx(stairs[-1], abs=0.1)
     assert -min(aligned) > 5
     assert -min(stairs) < 2
+    says("staircase", f"falls to {min(aligned):.1f} bits", f"to {min(stairs):.1f}")
 
 
 def test_freeze():
@@ -264,6 +296,7 @@ def test_freeze():
     floats = right["floats, reverse order"]
     assert not floats.all()
     assert floats[floats.argmin() :].mean() < 0.1  # noise after the first mistake
+    assert (floats.argmin(), floats.sum()) == (1, 6)  # as the page says
 
 
 # ---- in a site

@@ -237,3 +237,11 @@ def test_there_are_examples_in_docstrings():
     ):
         tests = finder.find(importlib.import_module(name))
         assert any(test.examples for test in tests), name
+
+
+def test_the_mathematics_list_their_sections():
+    text = (ROOT / "docs/maths.md").read_text(encoding="utf-8")
+    contents, _ = re.split(r"^## ", text, maxsplit=1, flags=re.MULTILINE)
+    listed = re.findall(r"\[([^]]+)\]\(#[\w-]+\)", contents)
+    sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert sorted(listed) == sorted({*sections} - {"From here on, integers"})
