@@ -6,11 +6,12 @@
  * SPDX-License-Identifier: MIT
  */
 import * as analysis from "./analysis.js";
-import * as containers from "./containers.js";
 import { bytesOf, instantiate } from "./core.js";
 import { FormatError, ModelError, TruncatedError } from "./errors.js";
 import { Model } from "./models.js";
+import * as reader from "./reader.js";
 import { RecordCodec, Records } from "./records.js";
+import * as writer from "./writer.js";
 
 export * from "./errors.js";
 
@@ -62,19 +63,19 @@ class Bbans {
   }
 
   compress(data, options) {
-    return containers.compress(this.#core, data, options);
+    return writer.compress(this.#core, data, options);
   }
 
   decompress(bytes, options) {
-    return containers.decompress(this.#core, bytes, options);
+    return reader.decompress(this.#core, bytes, options);
   }
 
   compressStream(source, options) {
-    return containers.compressStream(this.#core, source, options);
+    return writer.compressStream(this.#core, source, options);
   }
 
   decompressStream(source, options) {
-    return containers.decompressStream(this.#core, source, options);
+    return reader.decompressStream(this.#core, source, options);
   }
 
   encode(data, model) {
@@ -98,7 +99,7 @@ class Bbans {
     const bytes = bytesOf(data);
     const magic = String.fromCharCode(...bytes.subarray(0, START));
     const kind = Object.keys(MAGIC).find((name) => MAGIC[name] === magic);
-    if (kind === "container") return containers.containerInfo(this.#core, bytes);
+    if (kind === "container") return reader.containerInfo(this.#core, bytes);
     if (kind === "records") return this.#using(new this.Records(bytes), ({ info }) => info);
     if (kind === "model") return this.#using(new this.Model(bytes), modelInfo);
     if (bytes.length < START) throw new TruncatedError("the file ends early, in its magic");

@@ -40,14 +40,18 @@ SEQUENCES = (
 )  # fmt: skip
 CONTAINERS = (
     "reader_begin", "reader_next", "reader_work_bytes", "reader_decode", "utf8_encode",
-    "records_open", "records_scan", "records_group", "records_get",
+    "records_open", "records_scan", "records_group", "records_get", "bytes_size",
+    "bytes_work_bytes", "bytes_decompress", "signal_decoder_bytes",
+    "signal_decompress", "float_decoder_bytes", "float_decompress",
 )  # fmt: skip
 ENCODERS = (
     "message_init", "message_size", "message_write", "sequence_tail_words",
     "sequence_encode", "record_bound", "record_encode", "content_set_line",
     "writer_begin", "writer_work_bytes", "writer_block", "writer_end",
-    "sequence_costs_bytes", "sequence_costs", "mixing_encoder_bytes", "mixing_costs",
-    "hmm_filter",
+    "signal_encoder_bytes", "signal_bound", "signal_compress", "grid_encoder_bytes",
+    "grid_bound", "grid_compress", "float_encoder_bytes", "float_bound",
+    "float_compress", "sequence_costs_bytes", "sequence_costs",
+    "mixing_encoder_bytes", "mixing_costs", "hmm_filter",
 )  # fmt: skip
 
 

@@ -131,10 +131,7 @@ export class Core {
 
   /** Call a function of the C library; what it returns. */
   raw(name, ...args) {
-    const call = this.#exports[`bbans_${name}`];
-    if (!call) {
-      throw new ModelError(`this module lacks bbans_${name}: load bbans.wasm, which has all`);
-    }
+    const call = this.#exports[`bbans_${name}`] ?? lacking(`bbans_${name}`);
     const pointer = this.#exports.__stack_pointer;
     const stack = pointer.value;
     try {
@@ -212,14 +209,14 @@ export class Core {
 
   /** Allocate a struct of zeros. */
   struct(type) {
-    const { size } = this.#layout.get(type);
+    const size = this.sizeof(type);
     const at = this.take(size);
     this.bytes.fill(0, at, at + size);
     return at;
   }
 
   sizeof(type) {
-    return this.#layout.get(type).size;
+    return (this.#layout.get(type) ?? lacking(type)).size;
   }
 
   /** A member of a struct, of an array element i: a number, exact below 2**53. */
@@ -257,15 +254,19 @@ export class Core {
   }
 }
 
+function lacking(name) {
+  throw new ModelError(`this module lacks ${name}: load bbans.wasm, which has all`);
+}
+
 /** The bytes of any view or buffer. */
 export function bytesOf(data, name = "data") {
   if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) {
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }
-  if (data instanceof ArrayBuffer || globalThis.SharedArrayBuffer && data instanceof SharedArrayBuffer) {
-    return new Uint8Array(data);
-  }
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  const Shared = globalThis.SharedArrayBuffer; // pages may lack it
+  if (Shared && data instanceof Shared) return new Uint8Array(data);
   throw new TypeError(`${name} must be a Uint8Array or other view of bytes, not ${typeof data}`);
 }
 

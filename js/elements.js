@@ -33,7 +33,16 @@ const ARRAYS = {
 
 const UNITS = ["generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"];
 
-const BY_CODE = new Map(Object.entries(ARRAYS).map(([name, { code, Type }]) => [code, { name, Type }]));
+const BY_CODE = new Map(
+  Object.entries(ARRAYS).map(([name, { code, Type }]) => [code, { name, Type }]),
+);
+
+/** The arrays whose type alone says what they hold. */
+// prettier-ignore
+const PLAIN = [
+  "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32",
+  "float64",
+].map((name) => ARRAYS[name]);
 
 /** The array of an element's code. */
 export function typeOf(element) {
@@ -47,12 +56,22 @@ export function nameOf(element) {
 }
 
 export function isFloat(element) {
-  return element >= 27;
+  return element >= ARRAYS.float16.code && element <= ARRAYS.float8_e5m2.code;
+}
+
+/** The integers that elements of arrays are for coders: those of bool, dates and durations. */
+export function integerOf(element) {
+  if (element === ARRAYS.bool.code) return ARRAYS.uint8.code;
+  return isTime(element) ? ARRAYS.int64.code : element;
+}
+
+function isTime(element) {
+  return element === ARRAYS.datetime64.code || element === ARRAYS.timedelta64.code;
 }
 
 /** Whether it is of the floats that are coded as bytes unless something is said. */
 export function isWeight(element) {
-  return element >= 30;
+  return element >= ARRAYS.bfloat16.code;
 }
 
 export function unitName(unit) {
@@ -61,7 +80,7 @@ export function unitName(unit) {
 
 /** The unit's code and multiplier of an array of dates or durations, zeros of others. */
 export function unitOf(element, unit, multiplier = 1) {
-  if (element !== 25 && element !== 26) {
+  if (!isTime(element)) {
     if (unit !== undefined) throw new ModelError("unit is for dates and durations");
     return { unit: 0, multiplier: 0 };
   }
@@ -75,25 +94,21 @@ export function codeOf(array, dtype) {
   if (dtype === undefined) {
     if (array instanceof Uint8ClampedArray) return ARRAYS.uint8.code;
     if (globalThis.Float16Array && array instanceof Float16Array) return ARRAYS.float16.code;
-    for (const { code, Type } of BY_CODE_FIRST) if (array instanceof Type) return code;
+    for (const { code, Type } of PLAIN) if (array instanceof Type) return code;
     throw new SymbolError("data must be text, bytes or a typed array of numbers");
   }
   const known = ARRAYS[dtype];
   if (!known) {
     throw new ModelError(`dtype must be one of ${Object.keys(ARRAYS).join(", ")}, not ${dtype}`);
   }
-  const bits = new known.Type(1).BYTES_PER_ELEMENT;
-  if (array.BYTES_PER_ELEMENT !== bits) {
+  const { name, BYTES_PER_ELEMENT: bytes } = known.Type;
+  if (array.BYTES_PER_ELEMENT !== bytes) {
     throw new SymbolError(
-      `${dtype} takes elements of ${bits} bytes, as ${known.Type.name} has, not ${array.constructor.name}`,
+      `${dtype} takes elements of ${bytes} bytes, as of ${name}, not of ${array.constructor.name}`,
     );
   }
   return known.code;
 }
-
-const BY_CODE_FIRST = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"].map(
-  (name) => ARRAYS[name],
-);
 
 /** Whether a string has no lone surrogates, which UTF-8 lacks. */
 export function isWellFormed(text) {
@@ -117,31 +132,41 @@ export function fromCodePoints(points) {
   return text;
 }
 
-/** Move the first axis of an array to `axis`: elements in C order of the new shape. */
-export function withAxisAt(array, shape, axis) {
-  const inner = shape.slice(1);
-  const before = inner.slice(0, axis).reduce((a, b) => a * b, 1);
-  const behind = inner.slice(axis).reduce((a, b) => a * b, 1);
-  const moved = new array.constructor(array.length);
-  const n = shape[0];
-  for (let i = 0; i < n; i++)
-    for (let b = 0; b < before; b++) {
-      const from = (i * before + b) * behind;
-      moved.set(array.subarray(from, from + behind), (b * n + i) * behind);
-    }
-  return { array: moved, shape: [...inner.slice(0, axis), n, ...inner.slice(axis)] };
+/** A shape whose first axis moves to `axis`. */
+export function shapeFromFront(shape, axis) {
+  if (axis === 0) return shape;
+  return [...shape.slice(1, axis + 1), shape[0], ...shape.slice(axis + 1)];
 }
 
-/** Move `axis` of an array to the front, the inverse. */
-export function withAxisFirst(array, shape, axis) {
-  const before = shape.slice(0, axis).reduce((a, b) => a * b, 1);
-  const n = shape[axis];
-  const behind = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+/** An array whose first axis, of `shape`, moves to `axis`: elements in C order. */
+export function fromFront(array, shape, axis) {
+  if (axis === 0) return array;
+  const before = product(shape.slice(1, axis + 1));
+  const behind = product(shape.slice(axis + 1));
   const moved = new array.constructor(array.length);
-  for (let b = 0; b < before; b++)
-    for (let i = 0; i < n; i++) {
-      const from = (b * n + i) * behind;
-      moved.set(array.subarray(from, from + behind), (i * before + b) * behind);
-    }
-  return { array: moved, shape: [n, ...shape.slice(0, axis), ...shape.slice(axis + 1)] };
+  each(shape[0], before, behind, (front, inside) => {
+    moved.set(array.subarray(front, front + behind), inside);
+  });
+  return moved;
+}
+
+/** An array whose axis `axis`, of `shape`, moves to the front: the inverse. */
+export function toFront(array, shape, axis) {
+  const before = product(shape.slice(0, axis));
+  const behind = product(shape.slice(axis + 1));
+  const moved = new array.constructor(array.length);
+  each(shape[axis], before, behind, (front, inside) => {
+    moved.set(array.subarray(inside, inside + behind), front);
+  });
+  return moved;
+}
+
+/** Where runs of `behind` elements lie, with an axis of n in front and inside. */
+function each(n, before, behind, call) {
+  for (let i = 0; i < n; i++)
+    for (let b = 0; b < before; b++) call((i * before + b) * behind, (b * n + i) * behind);
+}
+
+export function product(lengths) {
+  return lengths.reduce((a, b) => a * b, 1);
 }

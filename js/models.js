@@ -12,6 +12,7 @@ import {
   Status,
   SymbolError,
 } from "./errors.js";
+import { Owner } from "./memory.js";
 
 const TYPES = [
   undefined,
@@ -26,6 +27,8 @@ const TYPES = [
   "MultivariateGaussianHMM",
 ];
 const KINDS = ["integers", "bytes", "text"];
+/** Types that are a bbans_hmm. */
+const CHAINS = new Set(["HMM", "ARHMM"]);
 /** Types whose observations are integers of 64 bits, and of 32; others have symbols. */
 const WIDE = new Set(["LGSSM", "MultivariateGaussianHMM"]);
 const NARROW = new Set(["VAE", "DeepSSM", "LatentTree"]);
@@ -38,52 +41,12 @@ const FIRST_SIZE = 1 << 12;
 
 const DIFFER = "the message is damaged, or its length or model is another";
 
-/** Memory of objects that were forgotten without `free`. */
-const forgotten = new FinalizationRegistry(({ core, held }) => {
-  for (const at of held) core.free(at);
-});
-
-/** What owns memory of a module, until it is freed. */
-export class Owner {
-  #held = [];
-  #core;
-
-  constructor(core) {
-    this.#core = core;
-    forgotten.register(this, { core, held: this.#held }, this);
-  }
-
-  /** Keep memory as long as this object. */
-  own(at) {
-    this.#held.push(at);
-    return at;
-  }
-
-  /** Give up memory that is owned. */
-  disown(at) {
-    this.#held.splice(this.#held.indexOf(at), 1);
-    this.#core.free(at);
-  }
-
-  get freed() {
-    return this.#held.length === 0;
-  }
-
-  /** Free the memory now; the object is of no use then. */
-  free() {
-    forgotten.unregister(this);
-    for (const at of this.#held.splice(0)) this.#core.free(at);
-  }
-}
-if (Symbol.dispose) Owner.prototype[Symbol.dispose] = Owner.prototype.free;
-
 export class Model extends Owner {
   #values; // of symbols, or undefined where they stand for themselves
   #numbers; // of values
 
   constructor(core, bytes) {
     super(core);
-    this.core = core;
     try {
       this.#read(bytesOf(bytes, "a model file"));
     } catch (error) {
@@ -121,7 +84,7 @@ export class Model extends Owner {
     this.ends = member("ends") !== 0;
     this.width = member("width");
     this.symbols = member("symbols");
-    this.states = ["HMM", "ARHMM"].includes(this.type) ? core.get(this.space, "bbans_hmm.states") : 0;
+    this.states = CHAINS.has(this.type) ? core.get(this.space, "bbans_hmm.states") : 0;
     this.fingerprint = core.hex(core.at(this.at, "bbans_model.fingerprint"), 8);
     this.isUtf8 = this.kind === "text" && member("values") === 0;
     if (member("values") !== 0) this.#list();
@@ -134,7 +97,7 @@ export class Model extends Owner {
     for (let k = 0; k < n; k++) values.push(this.core.raw("model_value", this.at, k));
     const wide = values[0] < -(2n ** 31n) || values.at(-1) >= 2n ** 31n;
     this.#values = wide ? BigInt64Array.from(values) : Int32Array.from(values, Number);
-    this.#numbers = new Map(values.map((value, k) => [wide ? value : Number(value), k]));
+    this.#numbers = new Map(values.map((value, k) => [String(value), k])); // of any type
   }
 
   /** Throw if the model has been freed. */
@@ -179,7 +142,8 @@ export class Model extends Owner {
     this.#checkSize(length, maxSize);
     const { core } = this;
     return core.scope(({ take, put, struct }) => {
-      const message = readMessage(core, { take, put, struct }, bytes, this.popWords(length));
+      const words = length * core.get(this.space, "bbans_state_space.pop_words");
+      const message = readMessage(core, { take, put, struct }, bytes, words);
       const x = take(length * this.#stepBytes);
       const size = core.sizeOf("sequence_work_bytes", this.space, 1, 1);
       const work = take(size);
@@ -211,7 +175,9 @@ export class Model extends Owner {
       });
       if (found !== undefined) return found;
       this.#checkSize(cap + 1, maxSize);
-      if (cap >= length) throw new CorruptError(`no such symbol among the first ${length}: ${DIFFER}`);
+      if (cap >= length) {
+        throw new CorruptError(`no such symbol is among the first ${length}: ${DIFFER}`);
+      }
     }
   }
 
@@ -219,7 +185,9 @@ export class Model extends Owner {
     const itemsize = { bytes: 1, text: this.isUtf8 ? 1 : 4, integers: 8 }[this.kind];
     const size = length * this.width * itemsize;
     if (size > maxSize) {
-      throw new LimitError(`a message of length ${length} takes up to ${size} bytes, more than ${maxSize}`);
+      throw new LimitError(
+        `a message of length ${length} takes up to ${size} bytes, more than maxSize, ${maxSize}`,
+      );
     }
   }
 
@@ -232,17 +200,12 @@ export class Model extends Owner {
     return this.core.get(this.space, "bbans_state_space.observation_bytes");
   }
 
-  /** Words of tail that decoding so many observations needs besides the message's. */
-  popWords(length) {
-    return length * this.core.get(this.space, "bbans_state_space.pop_words");
-  }
-
   /** What `encode` takes as the array that C reads. */
   observations(data) {
     const units = this.#units(data);
-    if (WIDE.has(this.type)) return this.#rows(BigInt64Array.from(units, BigInt));
-    if (NARROW.has(this.type)) return this.#rows(this.#narrow(units));
-    return this.#symbolsOf(units);
+    if (WIDE.has(this.type)) return this.#rows(exactly(BigInt64Array, units, BigInt));
+    if (NARROW.has(this.type)) return this.#rows(exactly(Int32Array, units, Number));
+    return this.symbolsOf(units);
   }
 
   /** The numbers of data of the model's kind. */
@@ -251,11 +214,13 @@ export class Model extends Owner {
     if (this.kind === "text") {
       if (!isText) throw new SymbolError("a model of text codes strings: decode bytes first");
       if (!this.isUtf8) return codePoints(data);
-      if (!isWellFormed(data)) throw new SymbolError("data has a lone surrogate, which UTF-8 lacks");
+      if (!isWellFormed(data)) {
+        throw new SymbolError("text has a lone surrogate, which UTF-8 lacks");
+      }
       return new TextEncoder().encode(data);
     }
     if (this.kind === "bytes") {
-      if (isText) throw new SymbolError("a model of bytes codes bytes, as of TextEncoder, not a string");
+      if (isText) throw new SymbolError("a model of bytes codes bytes: encode the string first");
       return bytesOf(data);
     }
     if (isText) throw new SymbolError("a model of integers codes numbers, not a string");
@@ -275,35 +240,23 @@ export class Model extends Owner {
     return array;
   }
 
-  #narrow(units) {
-    const array = Int32Array.from(units, Number);
-    const at = array.findIndex((value, i) => value !== Number(units[i]));
-    if (at >= 0) throw new SymbolError(`${units[at]} at position ${at} is beyond 32 bits`);
-    return array;
-  }
-
   /** The numbers of symbols. */
-  #symbolsOf(units) {
+  symbolsOf(units) {
     const symbols = new Uint32Array(units.length);
     const n = this.symbols - (this.ends ? 1 : 0);
-    const isBig = this.#values instanceof BigInt64Array;
     for (let i = 0; i < units.length; i++) {
-      let k = units[i];
-      if (this.#numbers) k = this.#numbers.get(isBig ? BigInt(k) : Number(k));
-      else k = Number(k);
+      const k = this.#numbers ? this.#numbers.get(String(units[i])) : Number(units[i]);
       if (!(k >= 0 && k < n && Number.isInteger(k))) {
+        const isCharacter = this.kind === "text" && !this.isUtf8;
+        const unit = isCharacter ? `"${String.fromCodePoint(units[i])}"` : units[i];
         throw new SymbolError(
-          `symbol ${this.#named(units[i])} at position ${i} is not in the model's alphabet of ${n} ${this.kind === "text" ? "characters" : "symbols"}`,
+          `symbol ${unit} at position ${i} is not in the model's alphabet of ${n} ` +
+            (isCharacter ? "characters" : "symbols"),
         );
       }
       symbols[i] = k;
     }
     return symbols;
-  }
-
-  #named(unit) {
-    if (this.kind !== "text" || this.isUtf8) return String(unit);
-    return `"${String.fromCodePoint(unit)}"`;
   }
 
   /** What n observations in memory stand for. */
@@ -318,13 +271,27 @@ export class Model extends Owner {
     if (this.ends && symbols.includes(this.symbols - 1)) {
       throw new CorruptError(`it has the end of a record: ${DIFFER}`);
     }
-    if (this.kind === "integers") {
-      return this.#values ? this.#values.constructor.from(symbols, (k) => this.#values[k]) : Int32Array.from(symbols);
-    }
-    const units = this.#values ? Int32Array.from(symbols, (k) => this.#values[k]) : symbols;
+    const listed = this.#values;
+    const units = listed ? listed.constructor.from(symbols, (k) => listed[k]) : symbols;
+    if (this.kind === "integers") return listed ? units : Int32Array.from(units);
     if (this.kind === "bytes") return Uint8Array.from(units);
     return this.isUtf8 ? decodedText(Uint8Array.from(units)) : fromCodePoints(units);
   }
+}
+
+/** Numbers as an array of integers, nothing lost. */
+function exactly(Type, units, convert) {
+  return Type.from(units, (unit, i) => {
+    const lost = () => new SymbolError(`${unit} at position ${i} is no integer of this model`);
+    let value;
+    try {
+      value = convert(unit);
+    } catch {
+      throw lost();
+    }
+    if (Type.of(value)[0] !== value) throw lost();
+    return value;
+  });
 }
 
 function decodedText(bytes) {

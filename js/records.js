@@ -5,8 +5,17 @@
  */
 import { bytesOf } from "./core.js";
 import { isWellFormed } from "./elements.js";
-import { BbansError, CorruptError, LimitError, ModelError, Status, SymbolError, WrongModelError } from "./errors.js";
-import { Model, Owner } from "./models.js";
+import {
+  BbansError,
+  CorruptError,
+  LimitError,
+  ModelError,
+  Status,
+  SymbolError,
+  WrongModelError,
+} from "./errors.js";
+import { joined, Owner, Scratch } from "./memory.js";
+import { Model } from "./models.js";
 
 /** The longest record that is decoded if nothing is said. */
 const MAX_SIZE = 1 << 20;
@@ -14,43 +23,38 @@ const FIRST_SIZE = 1 << 12;
 
 /** What codes records under a model: its workspace, and room for a record. */
 class Coding extends Owner {
-  #cap = 0;
-  #record = 0;
+  #room;
 
   constructor(core, model) {
     super(core);
-    this.core = core;
     this.model = model.check();
     this.size = core.raw("record_work_bytes", model.at) >>> 0;
-    if (this.size === 0) {
-      this.free();
-      throw new ModelError("records need a model of bytes or text");
-    }
+    if (this.size === 0) throw new ModelError("records need a model of bytes or text");
     this.work = this.own(core.take(this.size));
     this.count = this.own(core.take(4));
-    this.#room(FIRST_SIZE);
+    this.#room = new Scratch(core);
+    this.#room.room(FIRST_SIZE);
   }
 
-  #room(n) {
-    if (n <= this.#cap) return;
-    if (this.#record !== 0) this.disown(this.#record);
-    this.#cap = 0;
-    this.#record = 0;
-    this.#record = this.own(this.core.take(n));
-    this.#cap = n;
+  free() {
+    super.free();
+    this.#room.free();
   }
 
   /** Decode by a call that is given room: the record. */
   decode(call, maxSize) {
     const { core } = this;
     for (;;) {
-      const cap = Math.min(this.#cap, maxSize);
-      const status = call(this.#record, cap, this.count);
+      const cap = Math.min(this.#room.cap, maxSize);
+      const at = this.#room.room(cap);
+      const status = call(at, cap, this.count);
       const n = core.number(this.count);
-      if (status === Status.OK) return this.#value(core.bytes.slice(this.#record, this.#record + n));
+      if (status === Status.OK) return this.#value(core.bytes.slice(at, at + n));
       if (status !== Status.CAPACITY) throw core.error(status);
-      if (cap >= maxSize) throw new LimitError(`a record takes ${n} bytes or more, and maxSize is ${maxSize}`);
-      this.#room(Math.min(Math.max(n, 4 * cap), maxSize));
+      if (cap >= maxSize) {
+        throw new LimitError(`it takes ${n} bytes or more, and maxSize is ${maxSize}`);
+      }
+      this.#room.room(Math.min(Math.max(n, 4 * cap), maxSize));
     }
   }
 
@@ -65,22 +69,24 @@ class Coding extends Owner {
 
   encode(record) {
     const bytes = this.#bytesOf(record);
-    const { core } = this;
+    const { core, model, count, work, size } = this;
     const cap = core.sizeOf("record_bound", bytes.length);
     return core.scope(({ take, put }) => {
       const at = put(bytes);
       const to = take(cap);
-      core.call("record_encode", this.model.at, at, bytes.length, to, cap, this.count, this.work, this.size);
-      return core.bytes.slice(to, to + core.number(this.count));
+      core.call("record_encode", model.at, at, bytes.length, to, cap, count, work, size);
+      return core.bytes.slice(to, to + core.number(count));
     });
   }
 
   #bytesOf(record) {
     if (typeof record !== "string") {
-      if (this.model.kind === "text") throw new SymbolError("records of a model of text are strings");
+      if (this.model.kind === "text") throw new SymbolError("records of this model are strings");
       return bytesOf(record, "record");
     }
-    if (!isWellFormed(record)) throw new SymbolError("a record has a lone surrogate, which UTF-8 lacks");
+    if (!isWellFormed(record)) {
+      throw new SymbolError("a record has a lone surrogate, which UTF-8 lacks");
+    }
     return new TextEncoder().encode(record);
   }
 }
@@ -123,17 +129,14 @@ export class RecordCodec {
 
 /** A file of records, each read by its number. */
 export class Records extends Owner {
-  #core;
   #file;
   #coding;
   #own;
 
   constructor(core, bytes, { model } = {}) {
     super(core);
-    this.#core = core;
-    bytes = bytesOf(bytes, "a record file");
     try {
-      this.#open(bytes);
+      this.#open(bytesOf(bytes, "a record file"));
       this.#choose(model);
     } catch (error) {
       this.free();
@@ -142,7 +145,7 @@ export class Records extends Owner {
   }
 
   #open(bytes) {
-    const core = this.#core;
+    const { core } = this;
     const at = this.own(core.put(bytes));
     this.#file = this.own(core.struct("bbans_records"));
     const status = core.raw("records_open", this.#file, at, bytes.length);
@@ -163,21 +166,23 @@ export class Records extends Owner {
   }
 
   #member(name) {
-    return this.#core.get(this.#file, `bbans_records.${name}`);
+    return this.core.get(this.#file, `bbans_records.${name}`);
   }
 
   /** Take the model in the file, or the caller's. */
   #choose(model) {
-    const core = this.#core;
+    const { core } = this;
     const fingerprint = core.hex(core.at(this.#file, "bbans_records.fingerprint"), 8);
     const at = this.#member("model");
-    const given = [model ?? []].flat().find((each) => each.check().fingerprint === fingerprint);
+    const given = [model ?? []].flat().find((each) => each.fingerprint === fingerprint);
     if (!given && at === 0) {
-      throw new WrongModelError(`the records were coded with model ${fingerprint}: pass it as model`);
+      throw new WrongModelError(`records were coded with model ${fingerprint}: pass it as model`);
     }
     if (!given) {
       this.#own = new Model(core, core.bytes.slice(at, at + this.#member("model_bytes")));
-      if (this.#own.fingerprint !== fingerprint) throw new CorruptError("the model in the file is another");
+      if (this.#own.fingerprint !== fingerprint) {
+        throw new CorruptError("the model in the file is another than it names");
+      }
     }
     this.model = given ?? this.#own;
     this.#coding = new Coding(core, this.model);
@@ -209,12 +214,14 @@ export class Records extends Owner {
       throw new RangeError(`there is no record ${k} among ${this.length}`);
     }
     this.model.check();
-    const core = this.#core;
+    const { core } = this;
     const { work, size } = this.#coding;
     try {
       return this.#coding.decode(
         (record, cap, count) =>
-          core.raw("records_get", this.#file, BigInt(at), this.model.at, record, cap, count, work, size),
+          core.raw(
+            "records_get", this.#file, BigInt(at), this.model.at, record, cap, count, work, size,
+          ), // prettier-ignore
         maxSize,
       );
     } catch (error) {
@@ -225,7 +232,7 @@ export class Records extends Owner {
 
   /** All records as the bytes of one text, as they were before they were packed. */
   text(options) {
-    const core = this.#core;
+    const { core } = this;
     const { terminator, groups } = this.info;
     const parts = [];
     core.scope(({ struct }) => {
@@ -237,12 +244,13 @@ export class Records extends Owner {
         const end = first + member("records");
         for (let k = first; k < end; k++) {
           const record = this.get(k, options);
-          parts.push(typeof record === "string" ? new TextEncoder().encode(record) : record, terminator);
+          const bytes = typeof record === "string" ? new TextEncoder().encode(record) : record;
+          parts.push(bytes, terminator);
         }
         if (member("unterminated") !== 0) parts.pop();
       }
     });
-    return joined(parts);
+    return joined(parts, Uint8Array);
   }
 
   *[Symbol.iterator]() {
@@ -254,14 +262,4 @@ export class Records extends Owner {
     this.#coding?.free();
     this.#own?.free();
   }
-}
-
-function joined(parts) {
-  const all = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

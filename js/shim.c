@@ -88,6 +88,10 @@ static const bbans_js_member layout[] = {
     MEMBER(bbans_record_place, unterminated),
 #endif
 #ifndef BBANS_DECODER_ONLY
+    STRUCT(bbans_grid),
+    MEMBER(bbans_grid, rows),
+    MEMBER(bbans_grid, columns),
+    MEMBER(bbans_grid, bands),
     STRUCT(bbans_content),
     MEMBER(bbans_content, element),
     MEMBER(bbans_content, unit),

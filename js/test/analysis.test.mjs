@@ -6,7 +6,8 @@ import { load } from "../bbans.js";
 import { equal, ok, throws, utf8 } from "./check.mjs";
 
 const bbans = await load();
-const english = bbans.Model.load(await readFile(new URL("../../bbans/data/english.bbm", import.meta.url)));
+const ENGLISH = new URL("../../bbans/data/english.bbm", import.meta.url);
+const english = bbans.Model.load(await readFile(ENGLISH));
 const TEXT = "The cat sat on the mat, and the dog sat on the cat.\n".repeat(9);
 const DATA = utf8(TEXT);
 const sum = (values) => values.reduce((a, b) => a + b, 0);

@@ -20,7 +20,7 @@ function same(a, b) {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (a.constructor !== b.constructor) return false;
   if (ArrayBuffer.isView(a)) {
-    const [x, y] = [a, b].map((view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    const [x, y] = [octets(a), octets(b)];
     return x.length === y.length && x.every((byte, i) => byte === y[i]);
   }
   const keys = Object.keys(a);
@@ -28,7 +28,9 @@ function same(a, b) {
 }
 
 function show(value) {
-  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.length}) ${hex(value).slice(0, 80)}`;
+  if (ArrayBuffer.isView(value)) {
+    return `${value.constructor.name}(${value.length}) ${hex(octets(value).subarray(0, 40))}`;
+  }
   const text = typeof value === "bigint" ? `${value}n` : JSON.stringify(value);
   return String(text).slice(0, 200);
 }
@@ -49,9 +51,13 @@ export function bytes(text) {
   return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
+/** The bytes of an array. */
+export function octets(view) {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
 export function hex(view) {
-  const all = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  return Array.from(all, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(octets(view), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export function utf8(text) {
