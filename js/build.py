@@ -2,7 +2,7 @@
 
     python js/build.py [FOLDER]
 
-The compiler is clang as `ziglang` brings it, a package of PyPI (the extra `wasm` of
+The compiler is clang as `ziglang` brings it, a package of PyPI (the extra `cross` of
 pyproject.toml): no other tool is needed. FOLDER is this one by default.
 """
 
