@@ -9,6 +9,7 @@ pyproject.toml): no other tool is needed. FOLDER is this one by default.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,8 @@ MODULES = {
 
 def build(folder: Path, names: list[str] | None = None) -> list[Path]:
     """Compile the modules of these names, all by default, to files in a folder."""
+    if importlib.util.find_spec("ziglang") is None:
+        raise SystemExit("this Python has no ziglang: pip install '.[cross]' here")
     sources = [
         path for name in FOLDERS for path in sorted((SOURCES / name).glob("*.c"))
     ]
@@ -87,7 +90,8 @@ def build(folder: Path, names: list[str] | None = None) -> list[Path]:
             sys.executable, "-m", "ziglang", "cc", *TARGET, *module.options, *exports,
             f"-I{SOURCES}", str(HERE / "shim.c"), *map(str, sources), "-o", str(path),
         ]  # fmt: skip
-        subprocess.run(command, check=True)
+        if subprocess.run(command, check=False).returncode != 0:  # clang says why
+            raise SystemExit(f"{path.name} was not built: the errors are above")
         made.append(path)
     return made
 
