@@ -1,10 +1,10 @@
 """Build bbans._core from csrc/.  Run by setup.py, never imported."""
 
 import re
-import sys
 from pathlib import Path
 
 from cffi import FFI
+from options import LINK_OPTIONS, compile_options
 
 CSRC = Path("csrc")  # builds start at the repository root
 # All but device/, which devices compile by itself.
@@ -36,8 +36,6 @@ ffibuilder.set_source(
     define_macros=[("BBANS_API", "")],  # the module alone is visible
     include_dirs=[CSRC.as_posix()],
     depends=sorted(path.as_posix() for path in CSRC.glob("**/*.h")),
-    extra_compile_args=[]
-    if sys.platform == "win32"
-    else ["-O3", "-g0", "-fvisibility=hidden"],
-    extra_link_args=["-Wl,-s"] if sys.platform.startswith("linux") else [],
+    extra_compile_args=compile_options("-O3", "-fvisibility=hidden"),
+    extra_link_args=LINK_OPTIONS,
 )

@@ -285,7 +285,7 @@ class PythonCopy(Copy):
 
     def write(self, path: str, text: str) -> None:
         if path.endswith(".pyx") and not self.source.exists():
-            for part in ("bbans", "csrc"):
+            for part in ("bbans", "csrc", "packaging"):
                 shutil.copytree(ROOT / part, self.source / part)
             for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
                 shutil.copy(ROOT / name, self.source)
