@@ -529,11 +529,13 @@ def test_types_and_the_model_are_shipped():
 def test_versions_agree():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     header = (CSRC / "bbans.h").read_text(encoding="ascii")
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     number = int(re.search(r"BBANS_VERSION = (\d+)", header).group(1))
     versions = {
         "pyproject.toml": re.search(r'^version = "([^"]+)"', project, re.M).group(1),
         "bbans.h": f"{number // 10000}.{number // 100 % 100}.{number % 100}",
         "__init__.py": bbans.__version__,
+        "CITATION.cff": re.search(r"^version: (.+)$", citation, re.M).group(1),
         "installed": importlib.metadata.version("bbans"),
     }
     assert len(set(versions.values())) == 1, versions
