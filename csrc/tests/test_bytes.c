@@ -2,7 +2,7 @@
  * outside the buffers, damage refused.
  *
  * SPDX-License-Identifier: MIT */
-#if !defined(_WIN32)
+#if !defined(_WIN32) && !defined(__wasi__)
 #define _DEFAULT_SOURCE
 #include <sys/mman.h>
 #include <unistd.h>

@@ -7,6 +7,11 @@
 
 #include <string.h>
 
+#ifdef _WIN32
+#define setenv(name, value, replace) _putenv_s((name), (value))
+#define unsetenv(name) _putenv_s((name), "")
+#endif
+
 int main(void)
 {
     const int best = bbans_isa_use(BBANS_ISA_BEST);

@@ -447,7 +447,8 @@ static mode_t permissions(const struct stat *file, gid_t group)
     const mode_t mode = file->st_mode & 0777;
     const mode_t both = (mode >> 3 & mode) & 7;
 
-    return group == file->st_gid ? mode : (mode & 0700) | both << 3 | both;
+    return group == file->st_gid ? mode
+                                 : (mode_t)((mode & 0700) | both << 3 | both);
 }
 
 /* As far as user and file system may: what fails leaves it more private. */
