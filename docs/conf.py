@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "api_reference",
+    "browser_page",
     "c_manual",
     "mathml",
     "navigation",
