@@ -1,4 +1,4 @@
-"""The page that runs the library in a browser: js/page/, as the folder try/ of the site."""
+"""The page that runs the library in a browser, js/page/, as try/ of the site."""
 
 import importlib.util
 from pathlib import Path
