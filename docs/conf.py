@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "api_reference",
+    "browser_page",
     "c_manual",
     "mathml",
     "navigation",
@@ -37,7 +38,6 @@ myst_heading_anchors = 6
 myst_dmath_allow_digits = False
 
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # docstrings have shapes and units too
 napoleon_google_docstring = False
 napoleon_custom_sections = [("Attributes", "params_style")]

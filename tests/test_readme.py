@@ -1,9 +1,11 @@
 """The documents keep their word: their code runs, and prints what they say.
 
-In README.md and docs/*.md every ```python block runs, and so does every ```sh block
-with `<!-- test -->` on the line before it: in order, in one directory and one
-namespace for each document. A ```text block after `<!-- output -->` is what the
-block before it prints, but for `...`. Examples in docstrings are checked too.
+In README.md and docs/ every ```python block runs, and so does every ```sh block with
+`<!-- test -->` on the line before it: in order, in one directory and one namespace for
+each document. ```c blocks are compiled. A ```text block after `<!-- output -->` is what
+the block before it prints, but for `...`. Other blocks of code say why they are not
+run, `<!-- not run: why -->`, or what runs them, `<!-- test: a file of tests -->`.
+Examples in docstrings are checked too.
 """
 
 import contextlib
@@ -30,11 +32,13 @@ from bbans.codecs.check import ModelReport
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
-    r"^(?P<mark>[ ]*<!-- test -->\n)?(?P<indent>[ ]*)```(?P<language>python|sh)\n"
+    r"^(?:[ ]*<!-- (?P<mark>[^\n]*) -->\n)?"
+    r"(?P<indent>[ ]*)```(?P<language>python|py|sh|c|js|ts|html)\n"
     r"(?P<code>.*?)^(?P=indent)```$"
     r"(?:\n\n<!-- output -->\n```text\n(?P<output>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
+NEEDS_CC = pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
 NEEDS = re.compile(r"^<!-- needs (.*) -->$", re.MULTILINE)
 DIRECTORIES = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
 
@@ -42,10 +46,24 @@ DIRECTORIES = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
 def blocks(text):
     """Yield (language, code, line number, output) of each block that must run."""
     for match in BLOCK.finditer(text):
-        if match["language"] == "python" or match["mark"]:
+        if runs(match):
             line = text.count("\n", 0, match.start("code")) + 1
             code = textwrap.dedent(match["code"])
             yield match["language"], code, line, match["output"]
+
+
+def runs(block):
+    language, mark = block["language"], block["mark"] or ""
+    reason = mark.startswith(("not run: ", "test: "))
+    return language == "python" or (language == "c" and not reason) or mark == "test"
+
+
+def says_why_not(block):
+    """Whether a block that does not run has a reason, or names a test that there is."""
+    mark = block["mark"] or ""
+    if mark.startswith("test: "):
+        return (ROOT / mark.removeprefix("test: ")).is_file()
+    return bool(re.fullmatch(r"not run: \S.{5,}", mark))
 
 
 def run_python(code, names, where, line):
@@ -80,11 +98,32 @@ def run_shell(code, where, line):
     return done.stdout
 
 
+def compile_c(code, where, line):
+    """Compile statements, as within a function after the headers of the library."""
+    includes = [text for text in code.splitlines() if text.startswith("#include")]
+    body = "\n".join("" if text in includes else text for text in code.split("\n"))
+    headers = ["#include <bbans.h>", "#include <bbans_tiny.h>", *includes]
+    if "main(" not in body:
+        body = f'void example(void) {{\n#line {line} "{Path(where).name}"\n{body}}}\n'
+    compiler = ["cc", "-std=c99", "-Wall", "-Werror", "-Wno-unused", "-fsyntax-only"]
+    done = subprocess.run(
+        [*compiler, f"-I{ROOT / 'csrc'}", "-I.", "-xc", "-"],
+        input="\n".join([*headers, body]),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.fail(f"{where}, line {line}:\n{done.stderr}")
+    return ""
+
+
 def run_document(text, where):
     names = {"__name__": "__main__"}
     for language, code, line, output in blocks(text):
         if language == "python":
             printed = run_python(code, names, where, line)
+        elif language == "c":
+            printed = compile_c(code, where, line) if shutil.which("cc") else ""
         else:
             printed = run_shell(code, where, line)
         if output is not None and not matches(output, printed):
@@ -105,6 +144,21 @@ def test_document(path, tmp_path, monkeypatch):
     for beside in path.parent.glob(f"{path.stem}.npz"):  # what it reads
         shutil.copy(beside, tmp_path)
     run_document(text, str(path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*DOCUMENTS, *ROOT.glob("[!R]*.md"), *ROOT.glob("[ejc]*/**/README.md")],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_what_does_not_run_says_why(path):
+    text = path.read_text(encoding="utf-8")
+    silent = [
+        text.count("\n", 0, block.start("code")) + 1
+        for block in BLOCK.finditer(text)
+        if not says_why_not(block) and not (path in DOCUMENTS and runs(block))
+    ]
+    assert silent == []
 
 
 # ---- the rules themselves
@@ -129,8 +183,9 @@ open("data", "wb").write(data)
 bbans decompress data -o - > text    # the file that Python wrote
 test "$(cat text)" = text
 ```
+<!-- not run: the test would fail -->
 ```sh
-exit 1    # not marked: not run
+exit 1
 ```
 ```python
 assert open("text").read() == "text"
@@ -158,6 +213,10 @@ def test_a_right_document(tmp_path, monkeypatch):
         ("<!-- test -->\n```sh\nfalse | true\n```\n", "exit code 1"),
         ("<!-- test -->\n```sh\nbbans info missing\n```\n", "missing: No such file"),
         ("<!-- test -->\n```sh\necho $no_such_name\n```\n", "unbound"),
+        ("```python\nprint(2)\n```\n\n<!-- output -->\n```text\n3\n```\n", "expected"),
+        pytest.param(
+            "```c\nbbans_message_push(0);\n```\n", "wrong.md:2", marks=NEEDS_CC
+        ),
     ],
 )
 def test_a_wrong_document(text, message, tmp_path, monkeypatch):
@@ -172,6 +231,21 @@ def test_errors_have_the_line_of_the_document():
         run_document("one\n\n```python\nx = 1\nx / 0\n```\n", "wrong.md")
     last = caught.traceback[-1]
     assert (str(last.path).endswith("wrong.md"), last.lineno + 1) == (True, 5)
+
+
+@pytest.mark.parametrize(
+    ("mark", "right"),
+    [
+        ("not run: needs another machine", True),
+        ("not run: ", False),
+        ("test: tests/test_readme.py", True),
+        ("test: tests/no_such_file.py", False),
+        ("other", False),
+    ],
+)
+def test_reasons(mark, right):
+    block = BLOCK.search(f"<!-- {mark} -->\n```sh\nexit 1\n```\n")
+    assert (says_why_not(block), runs(block)) == (right, False)
 
 
 # ---- docstrings

@@ -1,17 +1,24 @@
-"""The API reference: a fence that documents what a module makes public.
+"""The API reference, and links to it.
 
 ``{public-names} bbans.models`` documents each name of `bbans.models.__all__`, called as
 users should call it: `bbans.HMM`, not `bbans.models.HMM`. What another room also has
-is documented there, and listed here with a link.
+is documented there, and listed here with a link. Names in inline code, of any page,
+are links to where they are documented.
 """
 
+import builtins
 import inspect
 import re
 from importlib import import_module
 
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.nodes import make_refnode
+
 import bbans
 
 FENCE = re.compile(r"^```\{public-names\} ([\w.]+)\n```$", re.MULTILINE)
+CALL = re.compile(r"(bbans\.)?((\w+)(?:\.\w+)*)([(\[].*)?", re.DOTALL)
 # Public modules, each with a page. Where several have a name, it stands in the first.
 ROOMS = [
     "errors", "distributions", "message", "codecs", "frozen", "networks", "models",
@@ -48,9 +55,8 @@ def directive(name, value):
         options = [":members:", ":imported-members:"]
     elif inspect.isclass(value):
         kind = "exception" if issubclass(value, BaseException) else "class"
-        options = [":members:", ":inherited-members:"]
-        if kind == "exception":
-            options.append(":show-inheritance:")
+        bases = ":show-inheritance:" if kind == "exception" else ":inherited-members:"
+        options = [":members:", bases]
     elif callable(value):
         kind = "function"
     else:
@@ -63,7 +69,8 @@ def reference(module_name):
     lines, elsewhere = [], []
     for name, value, is_here in public_names(module_name):
         if not is_here:
-            elsewhere.append(f"{{py:obj}}`{name}`")
+            name = name.rpartition(".")[2]
+            elsewhere.append(f"`{home(name, value)}.{name}`")
         elif not (module_name == "bbans" and inspect.ismodule(value)):
             heading = f"## {name.rpartition('.')[2]}"
             lines += [heading, "", "```{eval-rst}", *directive(name, value), "```", ""]
@@ -91,12 +98,54 @@ def before_napoleon(app, what, name, value, options, lines):
 
 
 def after_napoleon(app, what, name, value, options, lines):
-    lines[:] = [line.replace("\0", ":") for line in lines]
+    lines[:] = [line.replace("\0", ":").replace(" -- ", ": ", 1) for line in lines]
+
+
+def process_signature(app, what, name, value, options, signature, returns):
+    """Show a class that is a default by its name."""
+    if not signature:
+        return None
+    return re.sub(r"<class '([\w.]+)'>", r"\1", signature), returns
+
+
+class CodeLinks(SphinxPostTransform):
+    """Make links of names of bbans in inline code."""
+
+    default_priority = 20
+
+    def run(self):
+        objects = self.env.domains.python_domain.objects
+        for literal in [*self.document.findall(nodes.literal)]:
+            name = next((n for n in called(literal.astext()) if n in objects), None)
+            if name and not isinstance(literal.parent, nodes.reference):
+                target = objects[name]
+                link = make_refnode(
+                    self.app.builder, self.env.docname, target.docname, target.node_id,
+                    [literal.deepcopy()], name,
+                )  # fmt: skip
+                literal.replace_self(link)
+
+
+def called(code):
+    """Yield what a piece of code may call: "HMM.fit(x)", for one, bbans.HMM.fit."""
+    match = CALL.fullmatch(code)
+    if not match:
+        return
+    prefix, name, first, arguments = match.groups()
+    if not (
+        prefix or first[0].isupper() or (arguments and not hasattr(builtins, name))
+    ):
+        return  # may be anything
+    yield f"bbans.{name}"
+    for room in ROOMS:
+        yield f"bbans.{room}.{name}"
 
 
 def setup(app):
+    app.add_post_transform(CodeLinks)
     app.connect("source-read", expand)
     app.connect("autodoc-process-docstring", before_napoleon, priority=400)
     app.connect("autodoc-process-docstring", after_napoleon, priority=600)
+    app.connect("autodoc-process-signature", process_signature)
     app.connect("autodoc-skip-member", is_foreign)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
