@@ -1,0 +1,108 @@
+"""What all pictures share: axes, colours, and how symbols are called below them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.frozen.engine import EngineModel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "COLOURS",
+    "axes_of",
+    "heat_map",
+    "name_steps",
+    "new_figure",
+    "shown_figure",
+    "symbol_names",
+]
+
+#: Okabe and Ito's, which the colour-blind tell apart.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
+#: Of values in a heat map, for the same readers.
+_MAP = "cividis"
+_NAMED = 100  # steps below which each has its symbol
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, which no window shows: to be saved.
+
+    Raises
+    ------
+    ImportError
+        If there is no matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise _no_matplotlib() from None
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def shown_figure(width: float, height: float) -> Figure:
+    """An empty figure, which notebooks and `pyplot.show` show.
+
+    Raises
+    ------
+    ImportError
+        If there is no matplotlib.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError:
+        raise _no_matplotlib() from None
+    return pyplot.figure(figsize=(width, height), layout="constrained")
+
+
+def axes_of(ax: Axes | None, width: float = 8, height: float = 3.2) -> Axes:
+    """The axes that were given, or those of a new figure."""
+    return shown_figure(width, height).add_subplot() if ax is None else ax
+
+
+def _no_matplotlib() -> ImportError:
+    return ImportError("bbans.plot needs matplotlib: pip install 'bbans[plot]'")
+
+
+def heat_map(ax: Axes, values: NDArray[Any], what: str, **options: Any) -> None:
+    """Draw a matrix, its first row lowest, with the scale of its values."""
+    image = ax.imshow(
+        values, origin="lower", aspect="auto", interpolation="nearest", cmap=_MAP,
+        **options,
+    )  # fmt: skip
+    ax.figure.colorbar(image, ax=ax, label=what, pad=0.01)
+
+
+def symbol_names(model: EngineModel, values: NDArray[Any]) -> list[str] | None:
+    """How symbol numbers are shown; None for rows of integers."""
+    if model.width > 1:
+        return None
+    units = model.alphabet.units.decode(values)
+    if model.kind == "integers":
+        return [str(value) for value in units.tolist()]
+    return [_shown(int(value), model.kind == "text") for value in units.tolist()]
+
+
+def _shown(value: int, is_text: bool) -> str:
+    """A character or a byte, one that prints if there is such."""
+    if value == ord(" "):
+        return "\N{OPEN BOX}"
+    if value < 127 or is_text:
+        character = chr(value)
+        if character.isprintable():
+            return character.replace("$", r"\$")  # matplotlib's mathematics
+    return f"{value:x}"
+
+
+def name_steps(ax: Axes, names: list[str] | None, n: int) -> None:
+    """Write the symbols below the steps, if they are few; else their positions."""
+    if names is not None and n <= _NAMED:
+        ax.set_xticks(np.arange(n), names[:n])
+        ax.tick_params(axis="x", length=0)
+    else:
+        ax.set_xlabel("position")
