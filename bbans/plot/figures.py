@@ -18,15 +18,15 @@ __all__ = [
     "axes_of",
     "heat_map",
     "name_steps",
+    "neutral",
     "new_figure",
     "shown_figure",
     "symbol_names",
 ]
 
-#: Okabe and Ito's, which the colour-blind tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
-#: Of values in a heat map, for the same readers.
-_MAP = "cividis"
+#: Of Okabe and Ito's hues, which the colour-blind tell apart.
+COLOURS = ("#0072b2", "#d55e00", "#00805e", "#a8518a", "#e69f00", "#56b4e9")
+_CELLS = 5000  # of a heat map, up to which they are drawn as shapes
 _NAMED = 100  # steps below which each has its symbol
 
 
@@ -69,12 +69,32 @@ def _no_matplotlib() -> ImportError:
     return ImportError("bbans.plot needs matplotlib: pip install 'bbans[plot]'")
 
 
+def neutral() -> Any:
+    """The colour of what is no data, in the style that is in use."""
+    import matplotlib as mpl
+
+    return mpl.rcParams["axes.edgecolor"]
+
+
 def heat_map(ax: Axes, values: NDArray[Any], what: str, **options: Any) -> None:
-    """Draw a matrix, its first row lowest, with the scale of its values."""
-    image = ax.imshow(
-        values, origin="lower", aspect="auto", interpolation="nearest", cmap=_MAP,
-        **options,
-    )  # fmt: skip
+    """Draw a matrix, its first row lowest, with the scale of its values: from nothing
+    to the first colour, so that it is at home on any background."""
+    from matplotlib.colors import LinearSegmentedColormap, to_rgb
+
+    red, green, blue = to_rgb(COLOURS[0])
+    ends = [(red, green, blue, 0.0), (red, green, blue, 1.0)]
+    colours = LinearSegmentedColormap.from_list("bbans", ends)
+    if values.size <= _CELLS:
+        image: Any = ax.pcolormesh(
+            np.arange(values.shape[1] + 1) - 0.5,
+            np.arange(values.shape[0] + 1) - 0.5,
+            values, cmap=colours, **options,
+        )  # fmt: skip
+    else:
+        image = ax.imshow(
+            values, origin="lower", aspect="auto", interpolation="nearest",
+            cmap=colours, **options,
+        )  # fmt: skip
     ax.figure.colorbar(image, ax=ax, label=what, pad=0.01)
 
 
@@ -90,13 +110,13 @@ def symbol_names(model: EngineModel, values: NDArray[Any]) -> list[str] | None:
 
 def _shown(value: int, is_text: bool) -> str:
     """A character or a byte, one that prints if there is such."""
-    if value == ord(" "):
-        return "\N{OPEN BOX}"
+    if chr(value) in " \n":
+        return "\N{OPEN BOX}" if value == ord(" ") else "\N{RETURN SYMBOL}"
     if value < 127 or is_text:
         character = chr(value)
         if character.isprintable():
             return character.replace("$", r"\$")  # matplotlib's mathematics
-    return f"{value:x}"
+    return f"{value:02x}"
 
 
 def name_steps(ax: Axes, names: list[str] | None, n: int) -> None:

@@ -21,6 +21,7 @@ from bbans.plot.figures import (
     COLOURS,
     axes_of,
     heat_map,
+    neutral,
     new_figure,
     shown_figure,
     symbol_names,
@@ -88,13 +89,13 @@ def blocks(source: str | os.PathLike[str] | bytes, *, ax: Axes | None = None) ->
             [run.start for run in of_kind],
             [8 * run.n_bytes / run.n for run in of_kind],
             [run.n for run in of_kind],
-            align="edge", color=colour, edgecolor="white",
-            linewidth=0.5 if len(runs) <= 200 else 0,
+            align="edge", color=colour, edgecolor=neutral(),
+            linewidth=0.4 if len(runs) <= 200 else 0,
             label=f"{kind}: {len(of_kind)} {of}, {_size(size)}",
         )  # fmt: skip
     rate = 8 * len(data) / n
     ax.axhline(
-        rate, color="black", linewidth=1, linestyle="--",
+        rate, color=neutral(), linewidth=1.4, linestyle="--",
         label=f"file: {rate:.4g} bits per {unit}, {_size(len(data))}",
     )  # fmt: skip
     ax.set_xlim(0, n)

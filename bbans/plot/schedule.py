@@ -20,7 +20,7 @@ from bbans.frozen.engine import as_engine
 __all__ = ["Steps", "steps"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Steps:
     """What the steps of a message have taken, in bits.
 
@@ -46,6 +46,10 @@ class Steps:
     flag: float
     start: float
     length: int
+
+    def __repr__(self) -> str:
+        n = len(self.states)
+        return f"<Steps: {n} of a sequence of {self.length}, {self.bits:.1f} bits>"
 
     @property
     def grown(self) -> NDArray[np.float64]:

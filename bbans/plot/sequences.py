@@ -11,7 +11,14 @@ from bbans._arguments import as_integer
 from bbans.api import compress, costs
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.engine import EngineModel, as_engine
-from bbans.plot.figures import COLOURS, axes_of, heat_map, name_steps, symbol_names
+from bbans.plot.figures import (
+    COLOURS,
+    axes_of,
+    heat_map,
+    name_steps,
+    neutral,
+    symbol_names,
+)
 from bbans.plot.schedule import steps
 
 if TYPE_CHECKING:
@@ -81,8 +88,9 @@ def rate(
     so_far = (np.cumsum(each)[ends - 1] + total - each.sum()) / ends
     ax = axes_of(ax)
     text = f"{name if label is None else label}: {total / n:.4g} bits per symbol in all"
-    (line,) = ax.plot((starts + ends - 1) / 2, means, label=text, linewidth=1.2)
-    ax.plot(ends - 1, so_far, "--", color=line.get_color(), linewidth=1)
+    colour = COLOURS[len(ax.lines) // 2 % len(COLOURS)]
+    ax.plot((starts + ends - 1) / 2, means, color=colour, label=text, linewidth=1.2)
+    ax.plot(ends - 1, so_far, "--", color=colour, linewidth=1)
     # What the first few symbols pay for the start of a message says nothing of them.
     ax.set_ylim(0, max(ax.get_ylim()[1] if len(ax.lines) > 2 else 0, 1.6 * means.max()))
     ax.set_xlabel("position")
@@ -160,11 +168,18 @@ def bits(x: Any, model: Any, *, ax: Axes | None = None) -> Axes:
         starts + sizes - 1, gap[starts + sizes - 1], color=COLOURS[2], linewidth=1.6,
         label=f"gap so far; at the end {gap[-1]:.1f} bits of {taken.bits:.0f}",
     )  # fmt: skip
-    ax.axhline(0, color="gray", linewidth=0.6)
+    ax.axhline(0, color=neutral(), linewidth=0.6)
     if n < T:
-        ax.axvspan(n - 0.5, T - 0.5, color="gray", alpha=0.18, label="range coded")
+        ax.axvspan(
+            n - 0.5,
+            T - 0.5,
+            color=neutral(),
+            alpha=0.15,
+            linewidth=0,
+            label="range coded",
+        )
     ax.set_ylabel("bits")
-    ax.legend(fontsize="small")
+    _legend_above(ax)
     engine = as_engine(model)
     name_steps(ax, symbol_names(engine, engine._symbols(x)), T)
     return ax
@@ -298,10 +313,11 @@ def trellis(x: Any, model: Any, *, length: int = 40, ax: Axes | None = None) -> 
     ax = axes_of(ax, 10, 1.2 + 0.28 * min(K, 24))
     from matplotlib.collections import LineCollection
 
-    colours = np.zeros((len(shade), 4))
-    colours[:, :3] = 0.45
-    colours[:, 3] = np.clip(shade, 0.08, 1)
-    ax.add_collection(LineCollection(from_to, colors=colours, linewidths=1))
+    ax.add_collection(
+        LineCollection(
+            from_to, colors=neutral(), linewidths=1, alpha=np.clip(shade, 0.08, 1)
+        )
+    )
     times, states = np.nonzero(weights > _LEAST)
     ax.scatter(
         times, states, s=130 * weights[times, states], color=COLOURS[0], zorder=2,
@@ -315,6 +331,13 @@ def trellis(x: Any, model: Any, *, length: int = 40, ax: Axes | None = None) -> 
     ax.set_xlim(-0.6, T - 0.4)
     ax.set_ylim(-0.8, K - 0.2)
     ax.set_ylabel("state")
-    ax.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    _legend_above(ax)
     name_steps(ax, symbol_names(engine, engine._symbols(x)), T)
     return ax
+
+
+def _legend_above(ax: Axes) -> None:
+    ax.legend(
+        fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2,
+        frameon=False,
+    )  # fmt: skip
