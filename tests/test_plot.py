@@ -201,6 +201,15 @@ def test_posteriors_are_forward_messages_or_those_of_all_data():
     assert smooth == pytest.approx(HMM.from_frozen(SMALL).posterior(X).T, abs=1e-3)
 
 
+def test_columns_of_a_long_posterior_are_means():
+    x = np.tile(X, 10)
+    drawn = image_of(plot.posterior(x, SMALL))
+    assert drawn.shape == (4, 1500)
+    weights = SMALL.forward(x).astype(float)
+    weights /= weights.sum(axis=1, keepdims=True)
+    assert drawn[:, 7] == pytest.approx(weights[14:16].mean(axis=0))
+
+
 def test_the_sequence_stands_below():
     model = HMM.fit(TEXT, 3, n_iter=2, seed=0).freeze()
     ax = plot.posterior(
@@ -253,7 +262,7 @@ def test_blocks_of_a_container_are_as_wide_and_as_high_as_they_are(tmp_path):
     assert len(blob) - 200 < held < len(blob)
     names = [text.get_text() for text in ax.get_legend().get_texts()]
     assert any(name.startswith("mixing: 3 blocks") for name in names)
-    assert any(name.startswith("stored: 1 blocks, 3 KB") for name in names)
+    assert any(name.startswith("stored: 1 block, 3 KB") for name in names)
     assert ax.lines[0].get_ydata()[0] == pytest.approx(8 * len(blob) / n)
     path = tmp_path / "x.bbz"
     path.write_bytes(blob)

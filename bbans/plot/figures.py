@@ -17,6 +17,7 @@ __all__ = [
     "COLOURS",
     "axes_of",
     "heat_map",
+    "name_states",
     "name_steps",
     "neutral",
     "new_figure",
@@ -76,24 +77,28 @@ def neutral() -> Any:
     return mpl.rcParams["axes.edgecolor"]
 
 
-def heat_map(ax: Axes, values: NDArray[Any], what: str, **options: Any) -> None:
+def heat_map(
+    ax: Axes, values: NDArray[Any], what: str, *, step: int = 1, **options: Any
+) -> None:
     """Draw a matrix, its first row lowest, with the scale of its values: from nothing
-    to the first colour, so that it is at home on any background."""
+    to the first colour, so that it is at home on any background. A column is as wide as
+    `step`."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
     red, green, blue = to_rgb(COLOURS[0])
     ends = [(red, green, blue, 0.0), (red, green, blue, 1.0)]
     colours = LinearSegmentedColormap.from_list("bbans", ends)
+    rows, columns = values.shape
     if values.size <= _CELLS:
         image: Any = ax.pcolormesh(
-            np.arange(values.shape[1] + 1) - 0.5,
-            np.arange(values.shape[0] + 1) - 0.5,
-            values, cmap=colours, **options,
+            np.arange(columns + 1) * step - 0.5, np.arange(rows + 1) - 0.5, values,
+            cmap=colours, **options,
         )  # fmt: skip
     else:
         image = ax.imshow(
             values, origin="lower", aspect="auto", interpolation="nearest",
-            cmap=colours, **options,
+            extent=(-0.5, columns * step - 0.5, -0.5, rows - 0.5), cmap=colours,
+            **options,
         )  # fmt: skip
     ax.figure.colorbar(image, ax=ax, label=what, pad=0.01)
 
@@ -119,10 +124,19 @@ def _shown(value: int, is_text: bool) -> str:
     return f"{value:02x}"
 
 
-def name_steps(ax: Axes, names: list[str] | None, n: int) -> None:
+def name_states(ax: Axes, label: str = "state") -> None:
+    """Write the numbers of states at the side."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_ylabel(label)
+
+
+def name_steps(ax: Axes, model: EngineModel, values: NDArray[Any]) -> None:
     """Write the symbols below the steps, if they are few; else their positions."""
-    if names is not None and n <= _NAMED:
-        ax.set_xticks(np.arange(n), names[:n])
-        ax.tick_params(axis="x", length=0)
-    else:
+    names = symbol_names(model, values) if len(values) <= _NAMED else None
+    if names is None:
         ax.set_xlabel("position")
+        return
+    ax.set_xticks(np.arange(len(names)), names)
+    ax.tick_params(axis="x", length=0)

@@ -21,6 +21,7 @@ from bbans.plot.figures import (
     COLOURS,
     axes_of,
     heat_map,
+    name_states,
     neutral,
     new_figure,
     shown_figure,
@@ -72,9 +73,9 @@ def blocks(source: str | os.PathLike[str] | bytes, *, ax: Axes | None = None) ->
     data = _bytes_of(source)
     start = data[:START_BYTES]
     if start.startswith(RECORDS):
-        unit, of, runs = "record", "groups", list(_groups(data))
+        unit, of, runs = "record", "group", list(_groups(data))
     elif start.startswith(CONTAINER):
-        unit, of, runs = "element", "blocks", list(_blocks(data))
+        unit, of, runs = "element", "block", list(_blocks(data))
     else:
         raise wrong_kind(start, "a bbans container or record file")
     if not runs:
@@ -91,7 +92,7 @@ def blocks(source: str | os.PathLike[str] | bytes, *, ax: Axes | None = None) ->
             [run.n for run in of_kind],
             align="edge", color=colour, edgecolor=neutral(),
             linewidth=0.4 if len(runs) <= 200 else 0,
-            label=f"{kind}: {len(of_kind)} {of}, {_size(size)}",
+            label=f"{kind}: {_count(len(of_kind), of)}, {_size(size)}",
         )  # fmt: skip
     rate = 8 * len(data) / n
     ax.axhline(
@@ -131,6 +132,10 @@ def _groups(data: bytes) -> Iterator[_Run]:
             )
         numbers = held.numbers(group)
         yield _Run(numbers.start, len(numbers), held.message_bytes(group), "messages")
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" + "s" * (n > 1)
 
 
 def _size(n: float) -> str:
@@ -196,19 +201,19 @@ def _draw_table(ax: Axes, name: str, table: NDArray[Any], model: FrozenModel) ->
     if name in _VALUES:
         heat_map(ax, _VALUES[name](rows), name)
         ax.set_xlabel("channel")
-        ax.set_ylabel("state")
+        name_states(ax)
         return
     rows /= rows.sum(axis=1, keepdims=True)
     if table.ndim == 1:
         ax.barh(np.arange(table.size), rows[0], color=COLOURS[0])
         ax.set_ylim(-0.5, table.size - 0.5)
         ax.set_xlabel("probability")
-        ax.set_ylabel("state")
+        name_states(ax)
         return
     from matplotlib.colors import PowerNorm
 
     heat_map(ax, rows, "probability", norm=PowerNorm(0.5, 0, rows.max()))
-    ax.set_ylabel("state" if table.ndim == 2 else "states, and those above")
+    name_states(ax, "state" if table.ndim == 2 else "states, and those above")
     if name != "emission":
         ax.set_xlabel("next state")
         return

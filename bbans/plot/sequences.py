@@ -15,9 +15,9 @@ from bbans.plot.figures import (
     COLOURS,
     axes_of,
     heat_map,
+    name_states,
     name_steps,
     neutral,
-    symbol_names,
 )
 from bbans.plot.schedule import steps
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["bits", "posterior", "rate", "trellis"]
 
 _WINDOWS = 200  # that a curve is made of
+_COLUMNS = 2000  # of a heat map, beyond which one is the mean of several steps
 _LEAST = 0.01  # of a probability that is drawn
 
 
@@ -181,7 +182,7 @@ def bits(x: Any, model: Any, *, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("bits")
     _legend_above(ax)
     engine = as_engine(model)
-    name_steps(ax, symbol_names(engine, engine._symbols(x)), T)
+    name_steps(ax, engine, engine._symbols(x))
     return ax
 
 
@@ -211,7 +212,8 @@ def posterior(
     Returns
     -------
     Axes
-        A heat map, a row for each state.
+        A heat map, a row for each state. Of more than 2000 steps a column is the mean
+        of several.
 
     Raises
     ------
@@ -226,9 +228,13 @@ def posterior(
     P = _posterior(x, engine, given)
     ax = axes_of(ax)
     of = "x_1 .. x_t" if given == "past" else "x"
-    heat_map(ax, P.T, f"P(z_t | {of})", vmin=0, vmax=1)
-    ax.set_ylabel("state")
-    name_steps(ax, symbol_names(engine, engine._symbols(x)), len(P))
+    step = -(-len(P) // _COLUMNS)
+    starts = np.arange(0, len(P), step)
+    sizes = np.diff(np.append(starts, len(P)))
+    means = np.add.reduceat(P, starts) / sizes[:, None]
+    heat_map(ax, means.T, f"P(z_t | {of})", step=step, vmin=0, vmax=1)
+    name_states(ax)
+    name_steps(ax, engine, engine._symbols(x))
     return ax
 
 
@@ -301,7 +307,7 @@ def trellis(x: Any, model: Any, *, length: int = 40, ax: Axes | None = None) -> 
     """
     engine = as_engine(model)
     length = as_integer(length, "length", 1)
-    weights, A = _posterior(x, engine, "past")[:length], _transition(engine)
+    weights, A = _posterior(x[:length], engine, "past")[:length], _transition(engine)
     taken = steps(x, model, most=length)
     T, K = weights.shape
     from_to, shade = [], []
@@ -330,9 +336,9 @@ def trellis(x: Any, model: Any, *, length: int = 40, ax: Axes | None = None) -> 
     )  # fmt: skip
     ax.set_xlim(-0.6, T - 0.4)
     ax.set_ylim(-0.8, K - 0.2)
-    ax.set_ylabel("state")
+    name_states(ax)
     _legend_above(ax)
-    name_steps(ax, symbol_names(engine, engine._symbols(x)), T)
+    name_steps(ax, engine, engine._symbols(x[:length])[:T])
     return ax
 
 
