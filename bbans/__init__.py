@@ -74,6 +74,7 @@ _ROOMS = (
     "models",
     "networks",
     "particles",
+    "plot",
     "records",
 )
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -11,6 +11,7 @@ from bbans import message as message
 from bbans import models as models
 from bbans import networks as networks
 from bbans import particles as particles
+from bbans import plot as plot
 from bbans import records as records
 from bbans.api import compress as compress
 from bbans.api import compress_file as compress_file

@@ -142,8 +142,8 @@ def costs(
 
     Examples
     --------
-    >>> bits = costs("tick tock tick tock")
-    >>> bool(bits[:9].mean() > 4 > 1 > bits[13:].mean())
+    >>> bits = costs("tick tock " * 20)
+    >>> bool(bits[:20].mean() > 4 > 0.1 > bits[-50:].mean())
     True
     """
     if coder is not None and not isinstance(coder, Coder):

@@ -54,6 +54,7 @@ FLOORS = [
     ("particles", "public mean steps model filter proposals"),
     ("records", "batch packets _calls codec _find groups file facts text"),
     ("", "api compressai"),
+    ("plot", "figures schedule sequences files"),
     ("distributed", "workers shards training files"),
     ("integrations", "models chunks numcodecs zarr xarray"),
     ("", "__init__"),

@@ -30,6 +30,7 @@ from bbans import (
     models,
     networks,
     particles,
+    plot,
     records,
 )
 
@@ -223,6 +224,10 @@ EXAMPLES = [
     ),
     (FAMILY, equal),
     (TABLE, shares("cdf", "prec")),
+    (
+        plot.steps(b"It is a truth " * 4, bbans.default_model()),
+        shares("states", "grown", "bits", "length"),
+    ),
     (RAGGED, shares("prec", "offsets", "n_symbols", "escape")),
     (compressai.Tables([[0, 65536]], [2], [0]), repeats),
     (compressai.RansEncoder(), repeats),

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+import bbans
+
 pytest.importorskip("matplotlib", reason="the pictures are drawn by matplotlib")
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -297,6 +299,20 @@ def test_freeze():
     assert not floats.all()
     assert floats[floats.argmin() :].mean() < 0.1  # noise after the first mistake
     assert (floats.argmin(), floats.sum()) == (1, 6)  # as the page says
+
+
+def test_plots():
+    """What bbans.plot draws, tests/test_plot.py looks at: here, of what."""
+    text = data("plot_rate")
+    assert text.startswith(b"# ")
+    blocks = importlib.import_module("pictures.plot_blocks")
+    restored = bbans.decompress(blocks.data())
+    assert restored[:8000] + restored[8000 + 2 * blocks.BLOCK :] == text
+    shown, model = data("plot_states")
+    states = importlib.import_module("pictures.plot_states")
+    assert len(shown) - model.start_length > states.LENGTH  # there is a path
+    line = data("plot_bits")
+    assert 0 < len(line) - bbans.default_model().start_length < len(line) - 20
 
 
 # ---- in a site

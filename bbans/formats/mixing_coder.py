@@ -108,8 +108,8 @@ class MixingCoder(Coder):
 
         Examples
         --------
-        >>> bits = MixingCoder().costs(b"tick tock tick tock")
-        >>> bool(bits[:9].mean() > 4 > 1 > bits[13:].mean())
+        >>> bits = MixingCoder().costs(b"tick tock " * 20)
+        >>> bool(bits[:20].mean() > 4 > 0.1 > bits[-50:].mean())
         True
         """
         plain = octets(self.elements(data)[1] if isinstance(data, str) else data)

@@ -130,3 +130,5 @@ complete -c bbans -n '__bbans_runs export' -l c-header -r -F -d 'where the heade
 complete -c bbans -n '__bbans_runs export' -l name -r -f -d 'C name of the model'
 complete -c bbans -n '__bbans_runs export' -s f -l force -d 'replace an existing output'
 complete -c bbans -n '__bbans_runs info' -s h -l help -d 'show this help message and exit'
+complete -c bbans -n '__bbans_runs info' -l plot -r -F -d 'draw it as well, to a .png, .svg or .pdf: bits per element over the position, block by block, or the tables of a model'
+complete -c bbans -n '__bbans_runs info' -s f -l force -d 'replace an existing output'
