@@ -58,13 +58,14 @@ export function cellsOf({ symbols, unit, utf8 }, from, to) {
   return cells;
 }
 
-/** Of the symbols that were analysed; `posterior` is the worker's task. */
+/** Of the symbols that were analysed; `posterior` is the worker's task, or gives null. */
 export class Symbols {
   #analysis = null;
   #cells = [];
   #page = 0;
   #here = 0; // a cell of the page
   #first = 0; // cell of the heat map's first column
+  #asking = false;
   chances = null; // of the page's symbols; tests read it
 
   constructor(posterior) {
@@ -140,20 +141,29 @@ export class Symbols {
     $("coloured").replaceChildren(painted);
     $("coloured").scrollTop = 0;
     this.chances = null;
+    $("posterior").hidden = true; // until the page's are there
+    $("states-text").textContent = "…";
     this.#move(from === "last" ? this.#cells.length - 1 : 0);
-    if (this.#analysis.states) this.#ask(start, end);
+    this.#ask();
   }
 
-  async #ask(start, end) {
-    const analysis = this.#analysis;
-    const { symbols, block, model } = analysis;
-    const first = start - (start % block); // where coding begins afresh
-    const last = Math.min(end + AHEAD, first + block);
-    const some = symbols.slice(first, last);
-    const chances = await this.posterior(model, some, start - first, end - start);
-    if (analysis !== this.#analysis || start !== this.#range()[0]) return; // too late
-    this.chances = chances;
-    this.#move(this.#here);
+  /** Ask for the states of the page, one request at a time: the last page wins. */
+  async #ask() {
+    if (this.#asking) return;
+    this.#asking = true;
+    while (this.#analysis?.states && this.chances === null) {
+      const { symbols, block, model } = this.#analysis;
+      const [analysis, [start, end]] = [this.#analysis, this.#range()];
+      const first = start - (start % block); // where coding begins afresh
+      const last = Math.min(end + AHEAD, first + block);
+      const some = symbols.slice(first, last);
+      const chances = await this.posterior(model, some, start - first, end - start);
+      if (chances === null) break;
+      if (analysis !== this.#analysis || start !== this.#range()[0]) continue;
+      this.chances = chances;
+      this.#move(this.#here);
+    }
+    this.#asking = false;
   }
 
   #range() {
@@ -223,6 +233,7 @@ export class Symbols {
     const { sums, unit, states } = this.#analysis;
     drawRate($("rate"), sums, { here: this.#cells[this.#here].from, page: this.#range(), unit });
     if (!this.chances) return;
+    $("posterior").hidden = false;
     const columns = columnsIn($("posterior"));
     if (this.#here < this.#first || this.#here >= this.#first + columns) {
       this.#first = this.#here - (this.#here % columns);
