@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(browser.find() is None, reason="needs Chromium")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The address of the page, served under a strict policy."""
+def folder(tmp_path_factory):
+    """The files of the page."""
     spec = importlib.util.spec_from_file_location("build_page", PAGE / "build.py")
     build_page = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(build_page)
@@ -34,6 +34,12 @@ def site(tmp_path_factory):
         pytest.skip("needs js/bbans.wasm, or ziglang: pip install 'bbans[wasm]'")
     folder = tmp_path_factory.mktemp("page")
     build_page.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder):
+    """The address of the page, served under a strict policy."""
     with browser.serve(folder, POLICY) as url:
         yield url
 
@@ -131,10 +137,26 @@ def page(chromium, site):
     """A page that has shown its first example; at the end it has no complaint."""
     page = Page(chromium, site)
     yield page
+    page.tab.close()
     assert page.tab.console == []
 
 
 ENGLISH = "input[value=english]"
+
+
+def test_what_is_missing_is_said(chromium, folder, tmp_path):
+    for path in folder.iterdir():
+        if path.name not in ("bbans.wasm", "english.bbm"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    said = "document.querySelector('#status-text').innerText"
+    with browser.serve(tmp_path, POLICY) as url:
+        tab = chromium.open(f"{url}/index.html")
+        tab.until(f"{said}.includes('bbans.wasm cannot be loaded: HTTP status 404')")
+        (tmp_path / "bbans.wasm").write_bytes((folder / "bbans.wasm").read_bytes())
+        tab = chromium.open(f"{url}/index.html")
+        tab.until(f"{said}.includes('less.')")
+        tab.evaluate(f"document.querySelector('{ENGLISH}').click()")
+        tab.until(f"{said}.includes('english.bbm: 404')")
 
 
 def example(page, name):

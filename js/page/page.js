@@ -122,9 +122,10 @@ function showSizes(sizes) {
   $("sizes").hidden = false;
   offer($("download"), `${state.name}.bbz`, sizes.blob, `Download ${state.name}.bbz`);
   const option = model() === null ? "" : ` -m ${model() === "english" ? "english" : "MODEL.bbm"}`;
+  const quoted = `'${state.name.replaceAll("'", "'\\''")}.bbz'`;
   $("restore").textContent =
     `Restored here in ${(1000 * sizes.restoring).toFixed(0)} ms, and equal. ` +
-    `In the shell: bbans -d${option} '${state.name}.bbz'`;
+    `In the shell: bbans -d${option} ${quoted}`;
 }
 
 /** How the size of the file comes about: the sum of what the symbols take, and the rest. */
