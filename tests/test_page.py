@@ -4,6 +4,7 @@ import base64
 import importlib.util
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import browser
@@ -300,6 +301,13 @@ def test_the_posterior_is_that_of_the_tables(page):
     np.testing.assert_allclose(shown.sum(1), 1, atol=1e-4)
     likely = chances[0].argmax()
     assert f"state {likely}: {100 * chances[0, likely]:.1f} %" in page.text("#readout")
+    written, at = Counter(), 0
+    for character in TEXT:
+        end = at + len(character.encode())
+        written[character] += chances[at:end, likely].sum()
+        at = end
+    said = page.text("#readout").rpartition("mostly of ")[2].split()
+    assert said == [character for character, _ in written.most_common(len(said))]
 
 
 def test_containers_are_restored(page, tmp_path):

@@ -222,9 +222,25 @@ export class Symbols {
       const at = states * (from - this.#range()[0]);
       const row = this.chances.subarray(at, at + states);
       const named = state ?? row.indexOf(Math.max(...row));
-      words += `; state ${named}: ${fixed(100 * row[named], 1)} %`;
+      const share = fixed(100 * row[named], 1);
+      words += `; state ${named}: ${share} %, here mostly of ${this.#writes(named)}`;
     }
     return words;
+  }
+
+  /** What a state most often writes on this page, by its chances there. */
+  #writes(state) {
+    const { states } = this.#analysis;
+    const start = this.#range()[0];
+    const sums = new Map();
+    for (const { text, hex, from, to } of this.#cells) {
+      const name = hex ? text : shape(text).replace(" ", "␣");
+      let sum = sums.get(name) ?? 0;
+      for (let i = from; i < to; i++) sum += this.chances[states * (i - start) + state] ?? 0;
+      sums.set(name, sum);
+    }
+    const most = [...sums].sort((a, b) => b[1] - a[1]).slice(0, 4);
+    return most.filter(([, sum]) => sum > 0.01 * most[0][1]).map(([name]) => name).join(" ");
   }
 
   /** Draw the pictures, as after a change of size or of colours. */
