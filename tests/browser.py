@@ -145,7 +145,7 @@ class Chromium:
         """A tab with this page, once all that it names is loaded."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        tab = Tab(self, session["sessionId"])
+        tab = Tab(self, session["sessionId"], target)
         self._tabs[session["sessionId"]] = tab
         self.call(
             "Browser.setDownloadBehavior",
@@ -202,9 +202,10 @@ class Tab:
         its console, and what the browser did, as files that are missing.
     """
 
-    def __init__(self, browser: Chromium, session: str) -> None:
+    def __init__(self, browser: Chromium, session: str, target: str) -> None:
         self._browser = browser
         self._session = session
+        self._target = target
         self.console: list[str] = []
 
     def call(self, method: str, **params: Any) -> Any:
@@ -222,6 +223,10 @@ class Tab:
                 and message.get("method") == "Page.loadEventFired"
             )
         )
+
+    def close(self) -> None:
+        """End the page, and free what it has."""
+        self._browser.call("Target.closeTarget", targetId=self._target)
 
     def notice(self, message: dict[str, Any]) -> None:
         """Keep what went wrong."""

@@ -4,6 +4,7 @@ import base64
 import importlib.util
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import browser
@@ -25,8 +26,8 @@ pytestmark = pytest.mark.skipif(browser.find() is None, reason="needs Chromium")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The address of the page, served under a strict policy."""
+def folder(tmp_path_factory):
+    """The files of the page."""
     spec = importlib.util.spec_from_file_location("build_page", PAGE / "build.py")
     build_page = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(build_page)
@@ -34,6 +35,12 @@ def site(tmp_path_factory):
         pytest.skip("needs js/bbans.wasm, or ziglang: pip install 'bbans[wasm]'")
     folder = tmp_path_factory.mktemp("page")
     build_page.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder):
+    """The address of the page, served under a strict policy."""
     with browser.serve(folder, POLICY) as url:
         yield url
 
@@ -131,10 +138,26 @@ def page(chromium, site):
     """A page that has shown its first example; at the end it has no complaint."""
     page = Page(chromium, site)
     yield page
+    page.tab.close()
     assert page.tab.console == []
 
 
 ENGLISH = "input[value=english]"
+
+
+def test_what_is_missing_is_said(chromium, folder, tmp_path):
+    for path in folder.iterdir():
+        if path.name not in ("bbans.wasm", "english.bbm"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    said = "document.querySelector('#status-text').innerText"
+    with browser.serve(tmp_path, POLICY) as url:
+        tab = chromium.open(f"{url}/index.html")
+        tab.until(f"{said}.includes('bbans.wasm cannot be loaded: HTTP status 404')")
+        (tmp_path / "bbans.wasm").write_bytes((folder / "bbans.wasm").read_bytes())
+        tab = chromium.open(f"{url}/index.html")
+        tab.until(f"{said}.includes('less.')")
+        tab.evaluate(f"document.querySelector('{ENGLISH}').click()")
+        tab.until(f"{said}.includes('english.bbm: 404')")
 
 
 def example(page, name):
@@ -258,23 +281,33 @@ def test_each_character_has_the_colour_of_its_bits(page):
         at += n
 
 
+def smoothed(model, weights):
+    """P(z_t | x_1 .. x_T), backward in floats from the weights of the filter."""
+    A = model.transition / model.transition.sum(1, keepdims=True)
+    chances = weights / weights.sum(1, keepdims=True)
+    for t in range(len(chances) - 2, -1, -1):
+        chances[t] *= A @ (chances[t + 1] / (chances[t] @ A))
+    return chances
+
+
 def test_the_posterior_is_that_of_the_tables(page):
-    """Forward by the filter that codes, backward in floats."""
     page.type(TEXT)
     page.click(ENGLISH)
     model, x = shipped_model("english"), np.frombuffer(TEXT.encode(), np.uint8)
-    A = model.transition / model.transition.sum(1, keepdims=True)
-    forward = model.filter(x)[0] + 0.0
-    forward /= forward.sum(1, keepdims=True)
-    chances = forward.copy()
-    for t in range(x.size - 2, -1, -1):
-        chances[t] = forward[t] * (A @ (chances[t + 1] / (forward[t] @ A)))
+    chances = smoothed(model, model.filter(x)[0])
     page.tab.until("page.symbols.chances")
     shown = page.array("page.symbols.chances", np.float32).reshape(-1, 64)
     np.testing.assert_allclose(shown, chances, atol=1e-6)
     np.testing.assert_allclose(shown.sum(1), 1, atol=1e-4)
     likely = chances[0].argmax()
     assert f"state {likely}: {100 * chances[0, likely]:.1f} %" in page.text("#readout")
+    written, at = Counter(), 0
+    for character in TEXT:
+        end = at + len(character.encode())
+        written[character] += chances[at:end, likely].sum()
+        at = end
+    said = page.text("#readout").rpartition("mostly of ")[2].split()
+    assert said == [character for character, _ in written.most_common(len(said))]
 
 
 def test_containers_are_restored(page, tmp_path):
@@ -310,8 +343,7 @@ def test_what_needs_another_model_says_so(page, tmp_path):
     assert "not restored" in page.text("#facts")
     assert not page.shows("#save")
     other.save(tmp_path / "o.bbm")
-    page.choose(tmp_path / "o.bbm", "#model-file")
-    page.choose(tmp_path / "o.bbz")
+    page.choose(tmp_path / "o.bbm", "#model-file")  # opens the file again
     assert page.saved("#save") == ("o.txt", TEXT.encode())
 
 
@@ -375,6 +407,25 @@ def test_long_texts_are_shown_in_pages(page):
     first = len(text.encode()[:4096].decode("utf-8", "ignore"))
     assert shown.startswith(text[first : first + 50].strip("\n"))
     assert "4,096 to 8,191" in page.text("#range")
+
+
+def test_the_posterior_follows_the_page(page):
+    """Of several turns at once, the last one's; later blocks begin afresh."""
+    text = "".join(f"Of {i * i} things he said {i % 7}.\n" for i in range(3000))
+    page.type(text)
+    page.click(ENGLISH)
+    assert len(text) > 65536 + 2 * 4096
+    turn = "document.querySelector('#later').click()"
+    page.tab.evaluate(f"(() => {{ for (let i = 0; i < 17; i++) {turn} }})()")
+    page.tab.until("page.symbols.chances")
+    model, data = shipped_model("english"), text.encode()
+    bits = [bbans.costs(data[at : at + 65536], model) for at in (0, 65536)]
+    shown = page.array("page.state.analysis.bits", float)
+    np.testing.assert_array_equal(shown, np.concatenate(bits))
+    block = np.frombuffer(text[65536 : 65536 + 2 * 4096 + 256].encode(), np.uint8)
+    shown = page.array("page.symbols.chances", np.float32).reshape(-1, 64)
+    chances = smoothed(model, model.filter(block)[0])[4096 : 2 * 4096]
+    np.testing.assert_allclose(shown, chances, atol=1e-6)
 
 
 def test_the_keyboard_reaches_all_and_moves_in_the_text(page):

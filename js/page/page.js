@@ -61,13 +61,21 @@ const remote = new Remote();
 export const state = {
   data: "", // text that was typed, or the bytes of a file
   name: "text.txt",
+  opened: null, // in place of data: bytes, name and kind of a file of ours
   own: null, // the bytes of a model file
   blob: null, // the container
   analysis: null, // symbols, bits, unit, states
   ready: 0, // how often all was shown
 };
 
-export const symbols = new Symbols((...of) => remote.call("posterior", ...of));
+export const symbols = new Symbols(async (...of) => {
+  try {
+    return await remote.call("posterior", ...of);
+  } catch (error) {
+    report(error);
+    return null;
+  }
+});
 
 const model = () => {
   const chosen = document.querySelector("input[name=model]:checked").value;
@@ -78,6 +86,11 @@ function say(text, { error = false, busy = false } = {}) {
   $("status-text").textContent = text;
   $("status-text").className = error ? "error" : "";
   $("cancel").hidden = !busy;
+}
+
+/** Say what went wrong, but not that the user, or other input, stopped it. */
+function report(error, where = "") {
+  if (!(error instanceof Stopped)) say(where + error.message, { error: true });
 }
 
 /** Let a link save bytes under a name. */
@@ -109,9 +122,10 @@ function showSizes(sizes) {
   $("sizes").hidden = false;
   offer($("download"), `${state.name}.bbz`, sizes.blob, `Download ${state.name}.bbz`);
   const option = model() === null ? "" : ` -m ${model() === "english" ? "english" : "MODEL.bbm"}`;
+  const quoted = `'${state.name.replaceAll("'", "'\\''")}.bbz'`;
   $("restore").textContent =
     `Restored here in ${(1000 * sizes.restoring).toFixed(0)} ms, and equal. ` +
-    `In the shell: bbans -d${option} '${state.name}.bbz'`;
+    `In the shell: bbans -d${option} ${quoted}`;
 }
 
 /** How the size of the file comes about: the sum of what the symbols take, and the rest. */
@@ -168,9 +182,8 @@ async function run() {
         (saved > 0 ? `: ${(100 * saved).toFixed(1)} % less.` : ": it cannot be made smaller."));
     state.ready++;
   } catch (error) {
-    if (error instanceof Stopped) return;
-    clear();
-    say(error.message, { error: true });
+    if (!(error instanceof Stopped)) clear();
+    report(error);
   }
 }
 
@@ -201,6 +214,7 @@ function clear() {
 function setData(data, name) {
   state.data = data;
   state.name = name;
+  state.opened = null;
   $("opened").hidden = true;
 }
 
@@ -221,9 +235,12 @@ async function take(file) {
       $("text").value = "";
       setData(bytes, file.name);
       compress();
-    } else await open(bytes, file.name, kind);
+    } else {
+      state.opened = { bytes, name: file.name, kind };
+      await open();
+    }
   } catch (error) {
-    if (!(error instanceof Stopped)) say(`${file.name}: ${error.message}`, { error: true });
+    report(error, `${file.name}: `);
   }
 }
 
@@ -238,13 +255,16 @@ async function takeModel(file) {
     $("own-label").querySelector("input").checked = true;
     choose();
   } catch (error) {
-    if (!(error instanceof Stopped)) say(`${file.name}: ${error.message}`, { error: true });
+    report(error, `${file.name}: `);
   }
 }
 
 /** Say what a file of ours holds, and restore it. */
-async function open(bytes, name, kind) {
+async function open() {
+  const { bytes, name, kind } = state.opened;
   abandon();
+  clear();
+  $("opened").hidden = true;
   say("Opening …", { busy: true });
   const facts = await remote.call("describe", bytes, kind, state.own);
   const { preview = null, saves = null, records = null, ...lines } = facts;
@@ -281,11 +301,12 @@ function showPreview(text) {
 
 // ---- controls
 
+/** Take up the choice of a model. */
 function choose() {
-  const mixing = model() === null;
-  $("level-row").hidden = !mixing;
+  $("level-row").hidden = model() !== null;
   $("level-text").textContent = $("level").value;
-  compress();
+  if (state.opened) open().catch((error) => report(error, `${state.opened.name}: `));
+  else compress();
 }
 
 $("text").addEventListener("input", () => {
@@ -316,7 +337,7 @@ $("record").addEventListener("change", async ({ target }) => {
   try {
     showPreview(await remote.call("record", Number(target.value)));
   } catch (error) {
-    if (!(error instanceof Stopped)) say(error.message, { error: true });
+    report(error);
   }
 });
 $("cancel").addEventListener("click", () => {

@@ -58,13 +58,14 @@ export function cellsOf({ symbols, unit, utf8 }, from, to) {
   return cells;
 }
 
-/** Of the symbols that were analysed; `posterior` is the worker's task. */
+/** Of the symbols that were analysed; `posterior` is the worker's task, or gives null. */
 export class Symbols {
   #analysis = null;
   #cells = [];
   #page = 0;
   #here = 0; // a cell of the page
   #first = 0; // cell of the heat map's first column
+  #asking = false;
   chances = null; // of the page's symbols; tests read it
 
   constructor(posterior) {
@@ -140,20 +141,29 @@ export class Symbols {
     $("coloured").replaceChildren(painted);
     $("coloured").scrollTop = 0;
     this.chances = null;
+    $("posterior").hidden = true; // until the page's are there
+    $("states-text").textContent = "…";
     this.#move(from === "last" ? this.#cells.length - 1 : 0);
-    if (this.#analysis.states) this.#ask(start, end);
+    this.#ask();
   }
 
-  async #ask(start, end) {
-    const analysis = this.#analysis;
-    const { symbols, block, model } = analysis;
-    const first = start - (start % block); // where coding begins afresh
-    const last = Math.min(end + AHEAD, first + block);
-    const some = symbols.slice(first, last);
-    const chances = await this.posterior(model, some, start - first, end - start);
-    if (analysis !== this.#analysis || start !== this.#range()[0]) return; // too late
-    this.chances = chances;
-    this.#move(this.#here);
+  /** Ask for the states of the page, one request at a time: the last page wins. */
+  async #ask() {
+    if (this.#asking) return;
+    this.#asking = true;
+    while (this.#analysis?.states && this.chances === null) {
+      const { symbols, block, model } = this.#analysis;
+      const [analysis, [start, end]] = [this.#analysis, this.#range()];
+      const first = start - (start % block); // where coding begins afresh
+      const last = Math.min(end + AHEAD, first + block);
+      const some = symbols.slice(first, last);
+      const chances = await this.posterior(model, some, start - first, end - start);
+      if (chances === null) break;
+      if (analysis !== this.#analysis || start !== this.#range()[0]) continue;
+      this.chances = chances;
+      this.#move(this.#here);
+    }
+    this.#asking = false;
   }
 
   #range() {
@@ -212,9 +222,25 @@ export class Symbols {
       const at = states * (from - this.#range()[0]);
       const row = this.chances.subarray(at, at + states);
       const named = state ?? row.indexOf(Math.max(...row));
-      words += `; state ${named}: ${fixed(100 * row[named], 1)} %`;
+      const share = fixed(100 * row[named], 1);
+      words += `; state ${named}: ${share} %, here mostly of ${this.#writes(named)}`;
     }
     return words;
+  }
+
+  /** What a state most often writes on this page, by its chances there. */
+  #writes(state) {
+    const { states } = this.#analysis;
+    const start = this.#range()[0];
+    const sums = new Map();
+    for (const { text, hex, from, to } of this.#cells) {
+      const name = hex ? text : shape(text).replace(" ", "␣");
+      let sum = sums.get(name) ?? 0;
+      for (let i = from; i < to; i++) sum += this.chances[states * (i - start) + state] ?? 0;
+      sums.set(name, sum);
+    }
+    const most = [...sums].sort((a, b) => b[1] - a[1]).slice(0, 4);
+    return most.filter(([, sum]) => sum > 0.01 * most[0][1]).map(([name]) => name).join(" ");
   }
 
   /** Draw the pictures, as after a change of size or of colours. */
@@ -223,6 +249,7 @@ export class Symbols {
     const { sums, unit, states } = this.#analysis;
     drawRate($("rate"), sums, { here: this.#cells[this.#here].from, page: this.#range(), unit });
     if (!this.chances) return;
+    $("posterior").hidden = false;
     const columns = columnsIn($("posterior"));
     if (this.#here < this.#first || this.#here >= this.#first + columns) {
       this.#first = this.#here - (this.#here % columns);

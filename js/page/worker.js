@@ -12,6 +12,7 @@ const RECORDS_SAVED = 200_000; // of longer files only single records are shown
 const MAX_SIZE = 1 << 29; // bytes that a file may restore to
 
 const ready = load(); // not awaited here: messages must find their listener
+ready.catch(() => {}); // tasks say it
 const models = new Map();
 let own = null; // of the user, and the bytes of its file
 let records = null; // the record file that is open
