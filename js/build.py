@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +26,12 @@ FOLDERS = (
     "grids", "floats", "mixing", "kernels",
 )  # fmt: skip
 
-TARGET = (
-    "-target", "wasm32-wasi", "-mexec-model=reactor", "-msimd128", "-mbulk-memory",
-    "-std=c99", "-fno-PIC", "-fvisibility=hidden",
-    "-ffunction-sections", "-fdata-sections",
-    "-Wl,--no-entry", "-Wl,--gc-sections", "-Wl,--strip-all",
+COMPILER = (
+    "-target", "wasm32-wasi", "-msimd128", "-mbulk-memory", "-std=c99", "-fno-PIC",
+    "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", f"-I{SOURCES}",
+)  # fmt: skip
+LINKER = (
+    "-mexec-model=reactor", "-Wl,--no-entry", "-Wl,--gc-sections", "-Wl,--strip-all",
     "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
     "-Wl,-z,stack-size=262144",
 )  # fmt: skip
@@ -57,43 +61,82 @@ ENCODERS = (
 
 
 class Module(NamedTuple):
-    """A WebAssembly module: its functions, and the options of its compiler."""
+    """A WebAssembly module.
+
+    Attributes
+    ----------
+    exports : tuple of str
+        Its functions.
+    fast : tuple of str
+        Sources that are compiled for speed whatever the others are, as patterns.
+    options : tuple of str
+        Of the compiler, for the others.
+    defines : tuple of str
+        Macros, for all.
+    """
 
     exports: tuple[str, ...]
+    fast: tuple[str, ...]
     options: tuple[str, ...]
+    defines: tuple[str, ...] = ()
 
 
-DECODER = "-DBBANS_DECODER_ONLY"
 MODULES = {
-    "bbans": Module(SEQUENCES + CONTAINERS + ENCODERS, ("-O3",)),
-    "bbans-decoder": Module(SEQUENCES + CONTAINERS, ("-O2", DECODER)),
-    # HMMs and autoregressive ones: bits 1 and 2 of bbans_model_type.
+    "bbans": Module(SEQUENCES + CONTAINERS + ENCODERS, (), ("-O3",)),
+    "bbans-decoder": Module(
+        SEQUENCES + CONTAINERS,
+        ("kernels/*_portable.c", "kernels/*_wasm.c", "bytes/*.c", "mixing/*.c"),
+        ("-Os",),
+        ("-DBBANS_DECODER_ONLY",),
+    ),
+    # HMMs and autoregressive ones: bits 1 and 2 of bbans_model_type. Without the table
+    # of all kernels the linker drops those of other models.
     "bbans-hmm": Module(
         SEQUENCES,
-        ("-Oz", "-flto", DECODER, "-DBBANS_JS_HMM", "-DBBANS_MODEL_TYPES=6"),
+        ("kernels/hmm_portable.c",),
+        ("-Oz", "-fno-vectorize", "-fno-slp-vectorize"),
+        (
+            "-DBBANS_DECODER_ONLY", "-DBBANS_PORTABLE", "-DBBANS_JS_HMM",
+            "-DBBANS_MODEL_TYPES=6",
+        ),
     ),
-}
+}  # fmt: skip
 
 
 def build(folder: Path, names: list[str] | None = None) -> list[Path]:
     """Compile the modules of these names, all by default, to files in a folder."""
     if importlib.util.find_spec("ziglang") is None:
         raise SystemExit("this Python has no ziglang: pip install '.[cross]' here")
-    sources = [
-        path for name in FOLDERS for path in sorted((SOURCES / name).glob("*.c"))
-    ]
     made = []
     for name in names or MODULES:
-        module, path = MODULES[name], folder / f"{name}.wasm"
-        exports = [f"-Wl,--export=bbans_{function}" for function in module.exports]
-        command = [
-            sys.executable, "-m", "ziglang", "cc", *TARGET, *module.options, *exports,
-            f"-I{SOURCES}", str(HERE / "shim.c"), *map(str, sources), "-o", str(path),
-        ]  # fmt: skip
-        if subprocess.run(command, check=False).returncode != 0:  # clang says why
-            raise SystemExit(f"{path.name} was not built: the errors are above")
-        made.append(path)
+        made.append(folder / f"{name}.wasm")
+        _build(MODULES[name], made[-1])
     return made
+
+
+def _build(module: Module, path: Path) -> None:
+    sources = {path for name in FOLDERS for path in (SOURCES / name).glob("*.c")}
+    fast = sources & {path for each in module.fast for path in SOURCES.glob(each)}
+    options = [*COMPILER, *module.defines]
+    exports = [f"-Wl,--export=bbans_{function}" for function in module.exports]
+    with tempfile.TemporaryDirectory() as objects:
+
+        def compile_fast(source: Path) -> Path:
+            to = Path(objects) / f"{source.stem}.o"
+            _run(path, *options, "-O3", "-c", source, "-o", to)
+            return to
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            inputs = [*pool.map(compile_fast, sorted(fast)), HERE / "shim.c"]
+        inputs += sorted(sources - fast)
+        _run(path, *options, *module.options, *LINKER, *exports, *inputs, "-o", path)
+
+
+def _run(path: Path, *arguments: str | Path) -> None:
+    """Call the compiler, which says itself what is wrong."""
+    command = [sys.executable, "-m", "ziglang", "cc", *map(str, arguments)]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise SystemExit(f"{path.name} was not built: the errors are above")
 
 
 def main() -> None:
@@ -103,8 +146,9 @@ def main() -> None:
         "--module", action="append", choices=MODULES, help="these alone"
     )
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    for path in build(arguments.folder, arguments.module):
+    folder = arguments.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in build(folder, arguments.module):
         print(f"{path}: {path.stat().st_size} bytes")
 
 

@@ -18,6 +18,7 @@ JS = Path(__file__).resolve().parent.parent / "js"
 NODE = shutil.which("node")
 TSC = shutil.which("tsc")
 MODULES = ["bbans", "bbans-decoder", "bbans-hmm"]
+LARGEST = [700_000, 400_000, 60_000]  # bytes
 
 needs_modules = pytest.mark.skipif(
     not all((JS / f"{name}.wasm").exists() for name in MODULES),
@@ -102,3 +103,30 @@ def test_the_package():
     wanted = {path.name for path in JS.glob("*.js")} | {"bbans.d.ts"}
     assert {*package["files"]} == wanted | {f"{name}.wasm" for name in MODULES}
     assert package["version"] == bbans.__version__
+
+
+@needs_modules
+def test_the_modules_are_small():
+    sizes = [(JS / f"{name}.wasm").stat().st_size for name in MODULES]
+    assert [size <= most for size, most in zip(sizes, LARGEST, strict=True)] == [
+        True
+    ] * 3
+
+
+def test_what_is_exported_is_called():
+    """The functions of C that build.py names are those that the modules call."""
+    text = "".join(path.read_text("utf-8") for path in sorted(JS.glob("*.js")))
+    build = (JS / "build.py").read_text("utf-8")
+    lists = re.findall(
+        r"^(?:SEQUENCES|CONTAINERS|ENCODERS) = \((.*?)^\)", build, re.S | re.M
+    )
+    exported = {name for names in lists for name in re.findall(r'"(\w+)"', names)}
+    # Calls by name, by the name of a family of coders, and those of core.js itself.
+    named = {*re.findall(r'"([a-z0-9_]+)"', text), *re.findall(r"bbans_(\w+)\b", text)}
+    families = re.findall(r"`\$\{family\}_(\w+)`", text)
+    named |= {f"{x}_{y}" for x in ("signal", "grid", "float") for y in families}
+    assert exported - named == set()
+    declared = {
+        *re.findall(r"\bbbans_(\w+)\(", (JS.parent / "csrc/bbans.h").read_text())
+    }
+    assert (named & declared) - exported == set()
