@@ -172,8 +172,8 @@ export interface Model {
   encode(data: Sequence): Uint8Array;
   /** Decode a bare message of `length` symbols, bytes of UTF-8, or rows. */
   decode(message: Bytes, length?: number, options?: DecodeOptions): Decoded;
-  /** The model file, in its plain form. */
-  toBytes(): Uint8Array;
+  /** The model file, plain, or packed where that is shorter. */
+  toBytes(options?: { packed?: boolean }): Uint8Array;
   /** Free its memory now, and not when it is collected. */
   free(): void;
 }
@@ -196,6 +196,15 @@ export interface Records extends Iterable<string | Uint8Array> {
   /** All records as the bytes of one text, as they were before they were packed. */
   text(options?: { maxSize?: number }): Uint8Array;
   free(): void;
+}
+
+export interface RecordsOptions {
+  /** Whether each record has a checksum of its own. */
+  checksums?: boolean;
+  /** Whether the model is put into the file, as it is by default. */
+  embed?: boolean;
+  /** What follows each record where all are written as one text: a line feed by default. */
+  terminator?: string | Bytes;
 }
 
 export interface ContainerInfo {
@@ -243,6 +252,12 @@ export interface Bbans {
   readonly RecordCodec: { new (model: Model): RecordCodec; load(bytes: Bytes): RecordCodec };
   readonly Records: {
     open(bytes: Bytes, options?: { model?: Model | readonly Model[] }): Records;
+    /** The bytes of a file of records, all strings or all bytes. */
+    write(
+      records: Iterable<string> | Iterable<Bytes>,
+      model: Model | RecordCodec,
+      options?: RecordsOptions,
+    ): Uint8Array;
   };
   /** Compress text, bytes, or an array: other views, or with a dtype or shape. */
   compress(data: string | Bytes, options?: CompressOptions): Uint8Array;
@@ -257,6 +272,35 @@ export interface Bbans {
   encode(data: Sequence, model: Model): Uint8Array;
   /** Decode one. */
   decode(message: Bytes, model: Model, length?: number, options?: DecodeOptions): Decoded;
+  /** Code sequences, each as a message of its own: message k is data[offsets[k]], .., up to
+   * offsets[k + 1]. */
+  encodeBatch(
+    sequences: Iterable<Sequence>,
+    model: Model,
+  ): { data: Uint8Array; offsets: number[] };
+  /** Decode sequences of these lengths. */
+  decodeBatch(
+    data: Bytes,
+    offsets: readonly number[],
+    lengths: readonly number[],
+    model: Model,
+    options?: { maxSize?: number },
+  ): Decoded[];
+  /** Code sequences as one message, with the least overhead. */
+  chain(sequences: Iterable<Sequence>, model: Model): Uint8Array;
+  /** Decode a chain of sequences of these lengths. */
+  unchain(
+    message: Bytes,
+    lengths: readonly number[],
+    model: Model,
+    options?: { maxSize?: number },
+  ): Decoded[];
+  /** Decode a packet, which ends in `checksum` bytes of one: 0, 1 or 2. */
+  decodePacket(
+    packet: Bytes,
+    model: Model,
+    options?: { checksum?: 0 | 1 | 2; maxSize?: number },
+  ): Decoded;
   /** The bits that each symbol takes, given those before it: under a model, as one
    * sequence; else of each byte, as `compress` codes them at levels 3 to 9. */
   costs(data: Sequence, options?: { model?: Model; level?: number }): Float64Array;

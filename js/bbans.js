@@ -6,11 +6,12 @@
  * SPDX-License-Identifier: MIT
  */
 import * as analysis from "./analysis.js";
+import * as batches from "./batches.js";
 import { bytesOf, instantiate } from "./core.js";
 import { FormatError, ModelError, TruncatedError } from "./errors.js";
 import { Model } from "./models.js";
 import * as reader from "./reader.js";
-import { RecordCodec, Records } from "./records.js";
+import { RecordCodec, Records, writeRecords } from "./records.js";
 import * as writer from "./writer.js";
 
 export * from "./errors.js";
@@ -54,6 +55,10 @@ class Bbans {
       static open(bytes, options) {
         return new this(bytes, options);
       }
+
+      static write(records, model, options) {
+        return writeRecords(core, records, modelOf(model.model ?? model), options);
+      }
     };
   }
 
@@ -84,6 +89,26 @@ class Bbans {
 
   decode(message, model, length, options) {
     return modelOf(model).decode(message, length, options);
+  }
+
+  encodeBatch(sequences, model) {
+    return batches.encodeBatch(sequences, modelOf(model));
+  }
+
+  decodeBatch(data, offsets, lengths, model, options) {
+    return batches.decodeBatch(data, offsets, lengths, modelOf(model), options);
+  }
+
+  chain(sequences, model) {
+    return batches.chain(sequences, modelOf(model));
+  }
+
+  unchain(message, lengths, model, options) {
+    return batches.unchain(message, lengths, modelOf(model), options);
+  }
+
+  decodePacket(packet, model, options) {
+    return batches.decodePacket(packet, modelOf(model), options);
   }
 
   costs(data, options) {
@@ -121,5 +146,5 @@ function modelInfo({ type, kind: codes, mode, ends, width, symbols, fingerprint 
 
 function modelOf(model) {
   if (!(model instanceof Model)) throw new ModelError("model must be a bbans.Model");
-  return model;
+  return model.check();
 }

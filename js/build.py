@@ -41,7 +41,7 @@ SEQUENCES = (
     "js_layout", "isa_use", "status_text",
     "model_parse", "model_unpack", "model_bytes", "model_build", "model_name",
     "model_value", "message_read", "sequence_work_bytes", "sequence_decode",
-    "sequence_decode_until", "record_work_bytes", "record_decode",
+    "sequence_decode_until", "packed_decode", "record_work_bytes", "record_decode",
 )  # fmt: skip
 CONTAINERS = (
     "reader_begin", "reader_next", "reader_work_bytes", "reader_decode", "utf8_encode",
@@ -56,7 +56,9 @@ ENCODERS = (
     "signal_encoder_bytes", "signal_bound", "signal_compress", "grid_encoder_bytes",
     "grid_bound", "grid_compress", "float_encoder_bytes", "float_bound",
     "float_compress", "sequence_costs_bytes", "sequence_costs",
-    "mixing_encoder_bytes", "mixing_costs", "hmm_filter",
+    "mixing_encoder_bytes", "mixing_costs", "hmm_filter", "model_pack",
+    "packed_encode", "records_header_bytes", "records_put_header",
+    "records_group_bytes", "records_put_group",
 )  # fmt: skip
 
 

@@ -106,89 +106,124 @@ export class Model extends Owner {
     return this;
   }
 
-  /** The model file in its plain form. */
-  toBytes() {
+  /** The model file, plain, or packed where that is shorter. */
+  toBytes({ packed = false } = {}) {
     this.check();
-    return this.core.bytes.slice(this.file.at, this.file.at + this.file.n);
+    const { core } = this;
+    const { at, n } = this.file;
+    const plain = core.bytes.slice(at, at + n);
+    return packed ? packedOf(core, at, n) ?? plain : plain;
   }
 
   /** Code a sequence as a bare message: see `bbans.encode`. */
   encode(data) {
     this.check();
-    const { core } = this;
     const x = this.observations(data);
-    const n = x.length / this.#perStep;
+    return this.encodeBy("sequence_encode", x, () => [this.stepsOf(x)]);
+  }
+
+  /** Code observations by a function of C, which is `given` something before its workspace. */
+  encodeBy(name, x, given) {
+    const { core } = this;
+    const n = this.stepsOf(x);
     return core.scope(({ take, put, struct }) => {
       const words = core.sizeOf("sequence_tail_words", this.space, n);
       const message = emptyMessage(core, { take, struct }, words);
       const size = workBytes(core, this.space, n);
       const work = take(size);
-      core.call("sequence_encode", this.space, put(x), n, work, size, message);
+      core.call(name, this.space, put(x), ...given(put), work, size, message);
       return written(core, message, take);
     });
   }
 
   /** Decode a bare message: see `bbans.decode`. */
-  decode(bytes, length, { until, maxSize = Infinity } = {}) {
+  decode(message, length, options = {}) {
     this.check();
-    bytes = bytesOf(bytes, "message");
-    if (until !== undefined) return this.#decodeUntil(bytes, until, length, maxSize);
+    if (options.until !== undefined) return this.#decodeUntil(message, length, options);
+    return this.decodeBy("sequence_decode", message, length, options, {
+      given: () => [length],
+      result: (x) => this.values(x, length),
+    });
+  }
+
+  /** Decode by a function of C, which is `given` something before its workspace. */
+  decodeBy(name, message, length, { maxSize = Infinity } = {}, { given, result }) {
     if (!Number.isSafeInteger(length) || length < 0) {
       const which = this.isUtf8 ? ", bytes of UTF-8," : "";
       throw new ModelError(
         `decoding needs the number of symbols${which} or the last of them, not ${length}`,
       );
     }
-    this.#checkSize(length, maxSize);
+    const most = length * this.#itemsize;
+    if (most > maxSize) {
+      throw new LimitError(
+        `length ${length} takes up to ${most} bytes, more than maxSize, ${maxSize}`,
+      );
+    }
+    const bytes = bytesOf(message, "message");
     const { core } = this;
     return core.scope(({ take, put, struct }) => {
       const words = length * core.get(this.space, "bbans_state_space.pop_words");
-      const message = readMessage(core, { take, put, struct }, bytes, words);
+      const read = readMessage(core, { take, put, struct }, bytes, words);
       const x = take(length * this.#stepBytes);
       const size = core.sizeOf("sequence_work_bytes", this.space, 1, 1);
       const work = take(size);
-      core.call("sequence_decode", this.space, message, x, length, work, size);
-      return this.values(x, length);
+      core.call(name, this.space, read, x, ...given(put), work, size);
+      return result(x);
     });
   }
 
-  #decodeUntil(bytes, until, length = UNTIL_DEFAULT, maxSize) {
+  #decodeUntil(message, length = UNTIL_DEFAULT, { until, maxSize = Infinity }) {
     if (this.mode !== "predictive") {
       throw new ModelError("until needs a model whose mode is predictive");
     }
     const last = this.observations(this.kind === "integers" ? [until] : until);
     if (last.length !== 1) throw new SymbolError("until is one symbol");
+    const bytes = bytesOf(message, "message");
     const { core } = this;
-    for (let cap = Math.min(length, FIRST_SIZE); ; cap = Math.min(length, 8 * cap)) {
+    const room = Math.min(length, Math.floor(maxSize / this.#itemsize));
+    for (let cap = Math.min(room, FIRST_SIZE); ; cap = Math.min(room, 8 * cap)) {
       const found = core.scope(({ take, put, struct }) => {
-        const message = readMessage(core, { take, put, struct }, bytes, 0);
+        const read = readMessage(core, { take, put, struct }, bytes, 0);
         const x = take(cap * this.#stepBytes);
         const size = core.sizeOf("sequence_work_bytes", this.space, 1, 1);
         const work = take(size);
         const n = take(4);
         const status = core.raw(
-          "sequence_decode_until", this.space, message, x, cap, put(last), n, work, size,
+          "sequence_decode_until", this.space, read, x, cap, put(last), n, work, size,
         ); // prettier-ignore
         if (status === Status.CAPACITY) return undefined;
         if (status !== Status.OK) throw core.error(status);
         return this.values(x, core.number(n));
       });
       if (found !== undefined) return found;
-      this.#checkSize(cap + 1, maxSize);
-      if (cap >= length) {
-        throw new CorruptError(`no such symbol is among the first ${length}: ${DIFFER}`);
-      }
+      if (cap < room) continue;
+      if (room < length) throw new LimitError(`it takes more bytes than maxSize, ${maxSize}`);
+      throw new CorruptError(`no such symbol is among the first ${length}: ${DIFFER}`);
     }
   }
 
-  #checkSize(length, maxSize) {
-    const itemsize = { bytes: 1, text: this.isUtf8 ? 1 : 4, integers: 8 }[this.kind];
-    const size = length * this.width * itemsize;
-    if (size > maxSize) {
-      throw new LimitError(
-        `a message of length ${length} takes up to ${size} bytes, more than maxSize, ${maxSize}`,
-      );
+  /** Do something in the predictive mode, whatever the model's is. */
+  inPredictive(work) {
+    const { core, space } = this.check();
+    const member = "bbans_state_space.predictive";
+    const before = core.get(space, member);
+    core.set(space, member, 1);
+    try {
+      return work();
+    } finally {
+      core.set(space, member, before);
     }
+  }
+
+  /** The most bytes of an observation where it is decoded to. */
+  get #itemsize() {
+    return { bytes: 1, text: this.isUtf8 ? 1 : 4, integers: 8 }[this.kind] * this.width;
+  }
+
+  /** How many steps an array of observations has. */
+  stepsOf(x) {
+    return x.length / this.#perStep;
   }
 
   /** Integers that C has for an observation. */
@@ -259,9 +294,10 @@ export class Model extends Owner {
     return symbols;
   }
 
-  /** What n observations in memory stand for. */
-  values(x, n) {
+  /** What n observations in memory stand for, from number `start` on. */
+  values(array, n, start = 0) {
     const { core } = this;
+    const x = array + start * this.#stepBytes;
     if (WIDE.has(this.type)) return core.view(BigInt64Array, x, n * this.width).slice();
     if (NARROW.has(this.type)) {
       const array = core.view(Int32Array, x, n * this.width).slice();
@@ -321,6 +357,22 @@ function unpacked(core, at, n) {
     core.free(count);
     if (room !== 0) core.free(room);
   }
+}
+
+/** The packed form of a model file, or undefined. */
+function packedOf(core, at, n) {
+  return core.scope(({ take }) => {
+    const count = take(4);
+    let status = core.raw("model_pack", at, n, 0, 0, count);
+    if (status === Status.SIZE) return undefined; // there is none
+    if (status !== Status.CAPACITY) throw core.error(status);
+    const cap = core.number(count);
+    const room = take(cap);
+    status = core.raw("model_pack", at, n, room, cap, count);
+    if (status === Status.SIZE) return undefined; // or it is longer
+    if (status !== Status.OK) throw core.error(status);
+    return core.bytes.slice(room, room + core.number(count));
+  });
 }
 
 /** Workspace for n observations. */

@@ -41,15 +41,15 @@ class Coding extends Owner {
     this.#room.free();
   }
 
-  /** Decode by a call that is given room: the record. */
-  decode(call, maxSize) {
+  /** Decode by a call that is given room: the record, a string if it `isText`. */
+  decode(call, maxSize, isText) {
     const { core } = this;
     for (;;) {
       const cap = Math.min(this.#room.cap, maxSize);
       const at = this.#room.room(cap);
       const status = call(at, cap, this.count);
       const n = core.number(this.count);
-      if (status === Status.OK) return this.#value(core.bytes.slice(at, at + n));
+      if (status === Status.OK) return valueOf(core.bytes.slice(at, at + n), isText);
       if (status !== Status.CAPACITY) throw core.error(status);
       if (cap >= maxSize) {
         throw new LimitError(`it takes ${n} bytes or more, and maxSize is ${maxSize}`);
@@ -58,17 +58,7 @@ class Coding extends Owner {
     }
   }
 
-  #value(bytes) {
-    if (this.model.kind !== "text") return bytes;
-    try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    } catch {
-      throw new CorruptError("a record of text is no UTF-8");
-    }
-  }
-
-  encode(record) {
-    const bytes = this.#bytesOf(record);
+  encode(bytes) {
     const { core, model, count, work, size } = this;
     const cap = core.sizeOf("record_bound", bytes.length);
     return core.scope(({ take, put }) => {
@@ -78,17 +68,22 @@ class Coding extends Owner {
       return core.bytes.slice(to, to + core.number(count));
     });
   }
+}
 
-  #bytesOf(record) {
-    if (typeof record !== "string") {
-      if (this.model.kind === "text") throw new SymbolError("records of this model are strings");
-      return bytesOf(record, "record");
-    }
-    if (!isWellFormed(record)) {
-      throw new SymbolError("a record has a lone surrogate, which UTF-8 lacks");
-    }
-    return new TextEncoder().encode(record);
+function valueOf(bytes, isText) {
+  if (!isText) return bytes;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new CorruptError("a record of text is no UTF-8");
   }
+}
+
+/** The bytes of a record, of text in UTF-8. */
+function octetsOf(record) {
+  if (typeof record !== "string") return bytesOf(record, "record");
+  if (isWellFormed(record)) return new TextEncoder().encode(record);
+  throw new SymbolError("a record has a lone surrogate, which UTF-8 lacks");
 }
 
 /** Codes short records, each as a message of its own. */
@@ -102,8 +97,10 @@ export class RecordCodec {
   }
 
   encode(record) {
-    this.model.check();
-    return this.#coding.encode(record);
+    if (this.model.check().kind === "text" && typeof record !== "string") {
+      throw new SymbolError("records of this model are strings");
+    }
+    return this.#coding.encode(octetsOf(record));
   }
 
   decode(message, { maxSize = MAX_SIZE } = {}) {
@@ -117,6 +114,7 @@ export class RecordCodec {
         (record, cap, count) =>
           core.raw("record_decode", model.at, at, bytes.length, record, cap, count, work, size),
         maxSize,
+        model.kind === "text",
       );
     });
   }
@@ -223,6 +221,7 @@ export class Records extends Owner {
             "records_get", this.#file, BigInt(at), this.model.at, record, cap, count, work, size,
           ), // prettier-ignore
         maxSize,
+        this.info.holds === "text",
       );
     } catch (error) {
       if (error instanceof BbansError) error.message = `record ${k}: ${error.message}`;
@@ -262,4 +261,99 @@ export class Records extends Owner {
     this.#coding?.free();
     this.#own?.free();
   }
+}
+
+/** Records of a group at the most, and bytes of its messages from which on it ends. */
+const GROUP_RECORDS = 256;
+const GROUP_BYTES = 1 << 16;
+const TERMINATOR_MAX = 16;
+const KIND_BYTES = 1;
+const KIND_TEXT = 2;
+const STORED = 255;
+
+/** Write a file of records: see bbans.d.ts. */
+export function writeRecords(core, records, model, options = {}) {
+  const { checksums = false, embed = true, terminator = "\n" } = options;
+  const all = Array.from(records);
+  const isText = all.length > 0 ? typeof all[0] === "string" : model.kind === "text";
+  const odd = all.findIndex((record) => (typeof record === "string") !== isText);
+  if (odd >= 0) throw new SymbolError(`record ${odd} is of another type than the first`);
+  const coding = new Coding(core, model);
+  try {
+    const parts = [headerOf(core, model, { isText, checksums, embed, terminator })];
+    let at = parts[0].length;
+    let first = 0;
+    for (const group of groupsOf(all, (record) => messageOf(coding, octetsOf(record), isText))) {
+      parts.push(groupOf(core, group, at, first, checksums));
+      at += parts.at(-1).length;
+      first += group.length;
+    }
+    return joined(parts, Uint8Array);
+  } finally {
+    coding.free();
+  }
+}
+
+/** The message of a record; of bytes under a model of text, if they are text. */
+function messageOf(coding, bytes, isText) {
+  if (!isText && coding.model.kind === "text") {
+    try {
+      valueOf(bytes, true);
+    } catch {
+      return Uint8Array.of(STORED, ...bytes);
+    }
+  }
+  return coding.encode(bytes);
+}
+
+function headerOf(core, model, { isText, checksums, embed, terminator }) {
+  const end = octetsOf(terminator);
+  if (end.length > TERMINATOR_MAX) {
+    throw new ModelError(`terminator has ${end.length} bytes, and may have ${TERMINATOR_MAX}`);
+  }
+  const file = embed ? model.toBytes({ packed: true }) : new Uint8Array();
+  const kind = isText ? KIND_TEXT : KIND_BYTES;
+  return core.scope(({ take, put }) => {
+    const cap = core.sizeOf("records_header_bytes", end.length, file.length);
+    const fingerprint = core.at(model.at, "bbans_model.fingerprint");
+    const [to, count] = [take(cap), take(4)];
+    core.call(
+      "records_put_header", kind, checksums ? 1 : 0, fingerprint, put(end), end.length,
+      embed ? put(file) : 0, file.length, to, cap, count,
+    ); // prettier-ignore
+    return core.bytes.slice(to, to + core.number(count));
+  });
+}
+
+/** Yield the messages of each group. */
+function* groupsOf(records, encode) {
+  let group = [];
+  let size = 0;
+  for (const record of records) {
+    if (group.length === GROUP_RECORDS || size >= GROUP_BYTES) {
+      yield group;
+      group = [];
+      size = 0;
+    }
+    group.push(encode(record));
+    size += group.at(-1).length;
+  }
+  if (group.length > 0) yield group;
+}
+
+function groupOf(core, messages, at, first, checksums) {
+  const ends = [];
+  for (const message of messages) ends.push((ends.at(-1) ?? 0) + message.length);
+  return core.scope(({ take, put }) => {
+    const n = messages.length;
+    const has = checksums ? 1 : 0;
+    const cap = core.sizeOf("records_group_bytes", n, ends.at(-1), has);
+    const [to, count] = [take(cap), take(4)];
+    const all = put(joined(messages, Uint8Array));
+    core.call(
+      "records_put_group", BigInt(at), BigInt(first), all, put(Uint32Array.from(ends)), n, has,
+      0, to, cap, count,
+    ); // prettier-ignore
+    return core.bytes.slice(to, to + core.number(count));
+  });
 }

@@ -36,6 +36,7 @@ static const bbans_js_member layout[] = {
     ARRAY(bbans_model, fingerprint),
     MEMBER(bbans_state_space, observation_bytes),
     MEMBER(bbans_state_space, pop_words),
+    MEMBER(bbans_state_space, predictive),
     MEMBER(bbans_hmm, states),
     MEMBER(bbans_hmm, stride),
     MEMBER(bbans_hmm, initial),

@@ -16,6 +16,7 @@ from bbans.errors import CorruptError
 from bbans.formats import SignalCoder, container
 from bbans.formats.container import ContainerWriter, Header
 from bbans.frozen import FrozenHMM, FrozenLGSSM, FrozenModel, shipped_model
+from bbans.records import chain, encode_batch, packets
 
 VECTORS = Path(__file__).resolve().parent / "vectors"
 
@@ -230,6 +231,27 @@ TABLE = "".join(
 )
 
 
+def many(text, model):
+    """Batches, chains, packets, and a message that ends with a symbol."""
+    parts = [text[:100], b"", text[50:400]]
+    data, offsets = encode_batch(parts, model)
+    line, predictive = text[: text.index(b"\n") + 1], model.with_mode("predictive")
+    return {
+        "data": data.hex(),
+        "offsets": offsets.tolist(),
+        "chain": chain(parts, model).hex(),
+        "packets": [
+            [x.hex() for x in packets.encode(text[:300], model, size=40, checksum=n)]
+            for n in range(3)
+        ],
+        "until": {
+            "file": predictive.to_bytes().hex(),
+            "message": predictive.encode(line).hex(),
+            "line": line.decode(),
+        },
+    }
+
+
 def write_files(folder):
     """Containers, records and models that the library in Python makes."""
     text = BOOK.encode()
@@ -262,6 +284,12 @@ def write_files(folder):
     ).encode()
     for name, embed in (("lines", True), ("apart", False)):
         bbans.Records.write(folder / f"{name}.bbr", lines, codec, embed=embed)
+    bbans.Records.write(
+        folder / "checked.bbr", lines, english, checksums=True, terminator=b""
+    )
+    octets = [*map(str.encode, lines[:300]), b"\xff\0\xfe", bytes(70_000)]
+    bbans.Records.write(folder / "octets.bbr", octets, codec)
+    files["many.json"] = json.dumps(many(text, english)).encode()
     sink = io.BytesIO()
     bbans.compress_file(io.BytesIO(TABLE.encode()), sink, kind="csv")
     files |= {"table.csv": TABLE.encode(), "table.bbz": sink.getvalue()}

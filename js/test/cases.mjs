@@ -197,6 +197,9 @@ export const cases = {
     const shaped = { model: digits, shape: [20, 784] };
     equal(bbans.compress(images.data, shaped), await read("digits.bbz"));
     equal(bbans.Model.load(digits.toBytes()).fingerprint, digits.fingerprint);
+    const lines = bbans.Model.load(await read("lines.bbm"));
+    equal(lines.toBytes({ packed: true }), await read("lines.bbm"), "packed");
+    equal(digits.toBytes({ packed: true }), digits.toBytes(), "which has no packed form");
     model.free();
     await throws(() => bbans.decompress(file, { model }), "ModelError", /freed/);
     await throws(() => model.encode(text), "ModelError", /freed/);
@@ -269,6 +272,63 @@ export const cases = {
     records.free();
     await throws(() => records.get(0), "ModelError", /freed/);
     codec.free();
+  },
+
+  async "files of records, as Python writes them"({ bbans, read }) {
+    const lines = await read("lines.json");
+    const model = bbans.Model.load(await read("lines.bbm"));
+    equal(bbans.Records.write(lines, model), await read("lines.bbr"), "with its model");
+    equal(bbans.Records.write(lines, model, { embed: false }), await read("apart.bbr"), "without");
+    const english = bbans.Model.load(await read("english.bbm"));
+    const checked = bbans.Records.write(lines, english, { checksums: true, terminator: "" });
+    equal(checked, await read("checked.bbr"), "text under a model of bytes");
+    equal([...bbans.Records.open(checked)], lines);
+    const octets = [...lines.slice(0, 300).map(utf8), bytes("ff00fe"), new Uint8Array(70000)];
+    const mixed = bbans.Records.write(octets, model);
+    equal(mixed, await read("octets.bbr"), "bytes under a model of text");
+    equal([...bbans.Records.open(mixed)], octets);
+    equal(bbans.Records.open(mixed).info.groups, 2);
+    equal([...bbans.Records.open(bbans.Records.write([], model))], []);
+    await throws(() => bbans.Records.write(["a", utf8("b")], model), "SymbolError", /record 1/);
+  },
+
+  async "batches, chains and packets, as Python writes them"({ bbans, read }) {
+    const text = await read("book.txt");
+    const model = bbans.Model.load(await read("english.bbm"));
+    const many = await read("many.json");
+    const parts = [text.subarray(0, 100), new Uint8Array(), text.subarray(50, 400)];
+    const lengths = parts.map((part) => part.length);
+    const { data, offsets } = bbans.encodeBatch(parts, model);
+    equal({ data: hex(data), offsets }, { data: many.data, offsets: many.offsets }, "batch");
+    equal(bbans.decodeBatch(data, offsets, lengths, model), parts);
+    await throws(() => bbans.decodeBatch(data, [0], lengths, model), "ModelError");
+    const chain = bbans.chain(parts, model);
+    equal(hex(chain), many.chain, "chain");
+    equal(bbans.unchain(chain, lengths, model), parts);
+    await throws(() => bbans.unchain(chain, [100, -1], model), "ModelError");
+    await throws(() => bbans.unchain(chain, lengths, model, { maxSize: 9 }), "LimitError");
+    await throws(() => bbans.encodeBatch(["text"], model), "SymbolError", /sequence 0/);
+    for (const [checksum, packets] of many.packets.entries()) {
+      const found = packets.map((packet) => bbans.decodePacket(bytes(packet), model, { checksum }));
+      equal(joined(found), text.subarray(0, 300), `packets with ${checksum} bytes of checksum`);
+    }
+    const packet = bytes(many.packets[2][0]);
+    packet[3] ^= 1;
+    await throws(() => bbans.decodePacket(packet, model, { checksum: 2 }), "CorruptError");
+    equal(model.decode(model.encode(text), text.length), text, "the mode is as it was");
+    equal(bbans.chain([], model), model.encode(new Uint8Array()), "a chain of nothing");
+  },
+
+  async "messages that end with a symbol"({ bbans, read }) {
+    const { file, message, line } = (await read("many.json")).until;
+    const model = bbans.Model.load(bytes(file));
+    equal(bbans.decode(bytes(message), model, undefined, { until: bytes("0a") }), utf8(line));
+    const until = bytes("00");
+    const limits = { until, maxSize: 20 };
+    await throws(() => bbans.decode(bytes(message), model, 1000, limits), "LimitError");
+    await throws(() => bbans.decode(bytes(message), model, 20, { until }), "CorruptError");
+    const english = bbans.Model.load(await read("english.bbm"));
+    await throws(() => english.decode(bytes("01"), 9, { until }), "ModelError", /predictive/);
   },
 
   async "what files hold"({ bbans, read }) {

@@ -57,10 +57,17 @@ async function everything(bytes: Uint8Array, stream: ReadableStream<Uint8Array>)
   bbans.costs(bytes, { model }).subarray(1);
   bbans.posterior(bytes, model, { from: 1 }).chances.subarray(model.states);
 
+  const { data, offsets } = bbans.encodeBatch([bytes, bytes], model);
+  bbans.decodeBatch(data, offsets, [bytes.length, bytes.length], model);
+  bbans.unchain(bbans.chain([bytes], model), [bytes.length], model, { maxSize: 100 });
+  bbans.decodePacket(bytes, model, { checksum: 2 });
+
   const codec: RecordCodec = new bbans.RecordCodec(bbans.RecordCodec.load(bytes).model);
   const record: string | Uint8Array = codec.decode(codec.encode("record"), { maxSize: 100 });
   const records: Records = bbans.Records.open(bytes, { model });
   for (const each of records) if (typeof each === "string") each.concat(String(record));
+  bbans.Records.write(["a", "b"], codec, { checksums: true, terminator: "" });
+  bbans.Records.write([bytes], model, { embed: false });
   records.get(-1, { maxSize: records.length });
   records.text().subarray(records.info.groups, records.model.width);
 
@@ -68,7 +75,7 @@ async function everything(bytes: Uint8Array, stream: ReadableStream<Uint8Array>)
   if (info.kind === "container") info.coders?.join(info.holds);
   else if (info.kind === "records") info.terminator.subarray(info.lost);
   else info.codes.concat(info.mode);
-  if (bbans.memory.used > bbans.memory.size) model.toBytes();
+  if (bbans.memory.used > bbans.memory.size) model.toBytes({ packed: true });
 
   try {
     for (const each of [model, codec, records]) each.free();
