@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -250,15 +251,21 @@ def test_the_path_of_a_trellis_is_that_of_the_message():
 # ---- files
 
 
+def bars_of(ax):
+    """Width and height of each bar."""
+    shapes = [path.vertices for group in ax.collections for path in group.get_paths()]
+    return [(np.ptp(at[:, 0]), at[:, 1].max()) for at in shapes]
+
+
 def test_blocks_of_a_container_are_as_wide_and_as_high_as_they_are(tmp_path):
     noise = np.random.default_rng(0).bytes(3000)
     blob = bbans.compress(TEXT.encode() * 20, block_size=4000)
     blob += bbans.compress(noise, ByteCoder())
     ax = plot.blocks(blob)
-    bars = [bar for group in ax.containers for bar in group]
-    n = 20 * len(TEXT) + 3000
-    assert sum(bar.get_width() for bar in bars) == n
-    held = sum(bar.get_width() * bar.get_height() / 8 for bar in bars)
+    bars, n = bars_of(ax), 20 * len(TEXT) + 3000
+    assert len(bars) == 4
+    assert sum(width for width, _ in bars) == n
+    held = sum(width * height / 8 for width, height in bars)
     assert len(blob) - 200 < held < len(blob)
     names = [text.get_text() for text in ax.get_legend().get_texts()]
     assert any(name.startswith("mixing: 3 blocks") for name in names)
@@ -269,15 +276,29 @@ def test_blocks_of_a_container_are_as_wide_and_as_high_as_they_are(tmp_path):
     assert plot.blocks(path).get_xlim() == (0, n)
 
 
+def test_hundreds_of_blocks_are_drawn_together():
+    blob = bbans.compress(
+        bytes(3000) + bytes(range(256)) * 8, ByteCoder(), block_size=2
+    )
+    ax = plot.blocks(blob)
+    bars = bars_of(ax)
+    assert 2 <= len(bars) <= 600
+    assert sum(width for width, _ in bars) == 5048
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert (
+        sum(int(re.search(r": (\d+) blocks", name)[1]) for name in names[:-1]) == 2524
+    )
+
+
 def test_records_by_group(tmp_path):
     codec = bbans.RecordCodec(bbans.text_model())
     records = [f"line {i} of many" for i in range(600)]
     Records.write(tmp_path / "x.bbr", records, codec)
     ax = plot.blocks(tmp_path / "x.bbr")
-    bars = list(ax.containers[0])
-    assert [bar.get_width() for bar in bars] == [256, 256, 88]
+    bars = bars_of(ax)
+    assert [width for width, _ in bars] == [256, 256, 88]
     size = sum(len(codec.encode(record)) for record in records)
-    held = sum(bar.get_width() * bar.get_height() / 8 for bar in bars)
+    held = sum(width * height / 8 for width, height in bars)
     assert held == pytest.approx(size)
     data = bytearray((tmp_path / "x.bbr").read_bytes())
     data[-40] ^= 1

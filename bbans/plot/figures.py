@@ -17,6 +17,7 @@ __all__ = [
     "COLOURS",
     "axes_of",
     "heat_map",
+    "legend_above",
     "name_states",
     "name_steps",
     "neutral",
@@ -122,6 +123,14 @@ def _shown(value: int, is_text: bool) -> str:
         if character.isprintable():
             return character.replace("$", r"\$")  # matplotlib's mathematics
     return f"{value:02x}"
+
+
+def legend_above(ax: Axes) -> None:
+    """Put the legend where it hides nothing."""
+    ax.legend(
+        fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2,
+        frameon=False,
+    )  # fmt: skip
 
 
 def name_states(ax: Axes, label: str = "state") -> None:

@@ -21,6 +21,7 @@ from bbans.plot.figures import (
     COLOURS,
     axes_of,
     heat_map,
+    legend_above,
     name_states,
     neutral,
     new_figure,
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["blocks", "picture", "tables"]
+
+
+_BARS = 500  # that are drawn apart
 
 
 class _Run(NamedTuple):
@@ -57,8 +61,9 @@ def blocks(source: str | os.PathLike[str] | bytes, *, ax: Axes | None = None) ->
     Returns
     -------
     Axes
-        A bar for each block: as wide as its elements, as high as the bits that one of
-        them takes, in the colour of what has coded it. A line at the rate of the file,
+        A bar for each block, or for several if there are hundreds: as wide as their
+        elements, as high as the bits that one of them takes, in the colour of what has
+        coded them. A line at the rate of the file,
         all its bytes counted.
 
     Raises
@@ -82,28 +87,51 @@ def blocks(source: str | os.PathLike[str] | bytes, *, ax: Axes | None = None) ->
         raise ModelError("the file is empty: nothing to draw")
     ax = axes_of(ax)
     n = sum(run.n for run in runs)
+    from matplotlib.collections import PolyCollection
+
     kinds = dict.fromkeys(run.kind for run in runs)
     for kind, colour in zip(kinds, cycle(COLOURS), strict=False):
         of_kind = [run for run in runs if run.kind == kind]
         size = sum(run.n_bytes for run in of_kind)
-        ax.bar(
-            [run.start for run in of_kind],
-            [8 * run.n_bytes / run.n for run in of_kind],
-            [run.n for run in of_kind],
-            align="edge", color=colour, edgecolor=neutral(),
-            linewidth=0.4 if len(runs) <= 200 else 0,
+        drawn = list(_joined(of_kind, n // _BARS))
+        bars = PolyCollection(
+            [_corners(run) for run in drawn],
+            facecolor=colour, edgecolor=neutral(),
+            linewidth=0.4 if len(drawn) == len(of_kind) else 0,
             label=f"{kind}: {_count(len(of_kind), of)}, {_size(size)}",
         )  # fmt: skip
+        ax.add_collection(bars)
     rate = 8 * len(data) / n
     ax.axhline(
         rate, color=neutral(), linewidth=1.4, linestyle="--",
         label=f"file: {rate:.4g} bits per {unit}, {_size(len(data))}",
     )  # fmt: skip
+    ax.autoscale_view()
     ax.set_xlim(0, n)
+    ax.set_ylim(0)
     ax.set_xlabel(unit)
     ax.set_ylabel(f"bits per {unit}")
-    ax.legend(fontsize="small")
+    legend_above(ax)
     return ax
+
+
+def _joined(runs: list[_Run], least: int) -> Iterator[_Run]:
+    """Neighbours as one, until it has `least` elements: so there are few, if they are
+    many."""
+    held = runs[0]
+    for run in runs[1:]:
+        if held.n < least and held.start + held.n == run.start:
+            both = held.n + run.n, held.n_bytes + run.n_bytes
+            held = _Run(held.start, *both, held.kind)
+        else:
+            yield held
+            held = run
+    yield held
+
+
+def _corners(run: _Run) -> list[tuple[float, float]]:
+    height, end = 8 * run.n_bytes / run.n, run.start + run.n
+    return [(run.start, 0), (run.start, height), (end, height), (end, 0)]
 
 
 def _bytes_of(source: Any) -> bytes:

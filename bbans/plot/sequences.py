@@ -15,6 +15,7 @@ from bbans.plot.figures import (
     COLOURS,
     axes_of,
     heat_map,
+    legend_above,
     name_states,
     name_steps,
     neutral,
@@ -180,7 +181,7 @@ def bits(x: Any, model: Any, *, ax: Axes | None = None) -> Axes:
             label="range coded",
         )
     ax.set_ylabel("bits")
-    _legend_above(ax)
+    legend_above(ax)
     engine = as_engine(model)
     name_steps(ax, engine, engine._symbols(x))
     return ax
@@ -337,13 +338,6 @@ def trellis(x: Any, model: Any, *, length: int = 40, ax: Axes | None = None) -> 
     ax.set_xlim(-0.6, T - 0.4)
     ax.set_ylim(-0.8, K - 0.2)
     name_states(ax)
-    _legend_above(ax)
+    legend_above(ax)
     name_steps(ax, engine, engine._symbols(x[:length])[:T])
     return ax
-
-
-def _legend_above(ax: Axes) -> None:
-    ax.legend(
-        fontsize="small", loc="lower left", bbox_to_anchor=(0, 1), ncols=2,
-        frameon=False,
-    )  # fmt: skip

@@ -7,7 +7,7 @@ from bbans.frozen import FrozenHMM
 
 from . import plot_rate, style
 
-LENGTH = 26
+LENGTH = 24
 
 
 def data() -> tuple[bytes, FrozenHMM]:
