@@ -290,6 +290,18 @@ def smoothed(model, weights):
     return chances
 
 
+def test_characters_without_a_shape(page):
+    page.type("\ufeffa\u0301\0\u200b.")
+    shown = page.tab.evaluate(
+        "[...document.querySelectorAll('#coloured span')].map(s => s.textContent)"
+    )
+    assert shown == ["·", "a", "\u0301", "␀", "·", "."]
+    page.type("half \ud83d of one")
+    assert page.saved("#download")[1] == bbans.compress("half \ud83d of one")
+    assert "halves of characters" in page.text("#account")
+    assert not page.shows("#symbols")
+
+
 def test_the_posterior_is_that_of_the_tables(page):
     page.type(TEXT)
     page.click(ENGLISH)

@@ -261,7 +261,17 @@ async function takeModel(file) {
 
 /** Say what a file of ours holds, and restore it. */
 async function open() {
-  const { bytes, name, kind } = state.opened;
+  const { name } = state.opened;
+  try {
+    await show(state.opened);
+    say(`Opened ${name}.`);
+    state.ready++;
+  } catch (error) {
+    report(error, `${name}: `);
+  }
+}
+
+async function show({ bytes, name, kind }) {
   abandon();
   clear();
   $("opened").hidden = true;
@@ -290,8 +300,6 @@ async function open() {
   }
   $("opened").hidden = false;
   $("opened").scrollIntoView({ block: "nearest" });
-  say(`Opened ${name}.`);
-  state.ready++;
 }
 
 function showPreview(text) {
@@ -305,7 +313,7 @@ function showPreview(text) {
 function choose() {
   $("level-row").hidden = model() !== null;
   $("level-text").textContent = $("level").value;
-  if (state.opened) open().catch((error) => report(error, `${state.opened.name}: `));
+  if (state.opened) open();
   else compress();
 }
 

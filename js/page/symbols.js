@@ -46,7 +46,7 @@ export function cellsOf({ symbols, unit, utf8 }, from, to) {
     }));
   }
   const inside = (at) => at < symbols.length && (symbols[at] & 0xc0) === 0x80;
-  const decoder = new TextDecoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true }); // which is a character too
   const cells = [];
   while (inside(from)) from++; // the end of a character of the page before
   for (let at = from; at < to; ) {

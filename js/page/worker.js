@@ -20,6 +20,7 @@ let records = null; // the record file that is open
 const bytesOf = (data) => (typeof data === "string" ? new TextEncoder().encode(data) : data);
 const textOf = (data) => (typeof data === "string" ? data : new TextDecoder().decode(data));
 const equal = (a, b) => a.length === b.length && a.every((value, i) => value === b[i]);
+const isUtf8 = (text) => !/\p{Surrogate}/u.test(text);
 const count = (n) => n.toLocaleString("en");
 
 /** A model by its name, or by the bytes of its file. */
@@ -189,7 +190,8 @@ const tasks = {
     const [blob, seconds] = await timed(() => bbans.compress(given, { model, level }));
     const [back, restoring] = await timed(() => bbans.decompress(blob, { model }));
     const bytes = bytesOf(data);
-    if (!equal(bytesOf(back.data), bytes)) {
+    const same = typeof given === "string" ? back.data === given : equal(back.data, given);
+    if (!same) {
       throw new Error("what was restored differs: please report this");
     }
     const [zipped, zipping] = await timed(() => gzip(bytes));
@@ -210,6 +212,9 @@ const tasks = {
     }
     const given = dataFor(model, data);
     const characters = model?.kind === "text" && !model.isUtf8;
+    if (!characters && typeof given === "string" && !isUtf8(given)) {
+      throw new Error("The text has halves of characters: it is not coded as the bytes of UTF-8.");
+    }
     const all = characters ? Uint32Array.from(given, (c) => c.codePointAt(0)) : bytesOf(given);
     const symbols = all.slice(0, ANALYSED);
     const states = model?.type === "HMM" ? model.states : 0;
