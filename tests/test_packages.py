@@ -124,7 +124,9 @@ def test_dates_and_rights_leave_no_trace_in_a_wheel(backend, tmp_path):
     made = []
     for mode, year in ((0o600, 1999), (0o664, 2020), (0o755, 2020)):
         with zipfile.ZipFile(tmp_path / "in", "w") as archive:
-            archive.mkdir("folder", mode)
+            folder = zipfile.ZipInfo("folder/")
+            folder.external_attr = (0o40000 | mode) << 16
+            archive.writestr(folder, b"")
             member = zipfile.ZipInfo("folder/file", (year, 1, 1, 0, 0, 0))
             member.external_attr = mode << 16
             archive.writestr(member, b"content")
