@@ -2,7 +2,7 @@
  * bbans in JavaScript: lossless compression with latent variable and state space models.
  *
  * The same data, model and options give the same bytes as in Python and C. All functions
- * work in pages, workers, Node.js and Deno, and throw a `BbansError` for data that are
+ * work in pages, workers and Node.js, and throw a `BbansError` for data that are
  * damaged, hostile or of another kind; the instance goes on working.
  */
 

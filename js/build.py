@@ -2,7 +2,7 @@
 
     python js/build.py [FOLDER]
 
-The compiler is clang as `ziglang` brings it, a package of PyPI (the extra `cross` of
+The compiler is clang as `ziglang` brings it, a package of PyPI (the extra `wasm` of
 pyproject.toml): no other tool is needed. FOLDER is this one by default.
 """
 
@@ -108,7 +108,7 @@ MODULES = {
 def build(folder: Path, names: list[str] | None = None) -> list[Path]:
     """Compile the modules of these names, all by default, to files in a folder."""
     if importlib.util.find_spec("ziglang") is None:
-        raise SystemExit("this Python has no ziglang: pip install '.[cross]' here")
+        raise SystemExit("this Python has no ziglang: pip install '.[wasm]' here")
     made = []
     for name in names or MODULES:
         made.append(folder / f"{name}.wasm")

@@ -242,6 +242,17 @@ export const cases = {
     }
     ok(blocks.length > 5, "blocks that cut characters");
     equal(utf8(blocks.join("")), text, "text by a stream");
+    const both = [file, book].map((each) => bbans.decompressStream(cut(each, 60)));
+    const held = [[], []];
+    for (let ended = 0; ended < 2; ) {
+      ended = 0;
+      for (const [k, each] of both.entries()) {
+        const { done, value } = await each.next();
+        if (done) ended++;
+        else held[k].push(typeof value.data === "string" ? utf8(value.data) : value.data);
+      }
+    }
+    equal(held.map((each) => joined(each)), [text, text], "two streams at once");
     const { used } = bbans.memory;
     const cutShort = bbans.decompressStream(cut(file.subarray(0, -9), 50));
     await throws(async () => {
