@@ -30,7 +30,7 @@ from typing import Any
 import bbans
 from bbans._lib import lib
 
-ISAS = {0: "portable", 1: "avx2", 2: "avx512", 3: "neon"}
+ISAS = {0: "portable", 1: "avx2", 2: "avx512", 3: "neon", 4: "wasm"}
 
 
 def use_isa(name: str | None = None) -> str | None:

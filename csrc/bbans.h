@@ -120,6 +120,7 @@ typedef enum {
     BBANS_ISA_AVX2 = 1,   /* with FMA */
     BBANS_ISA_AVX512 = 2, /* F, BW, DQ, VL, VNNI */
     BBANS_ISA_NEON = 3,
+    BBANS_ISA_WASM = 4,   /* SIMD128, if compiled for it */
     BBANS_ISA_BEST = 100  /* what this machine has, unless the environment
                              variable BBANS_CPU names another             */
 } bbans_isa;

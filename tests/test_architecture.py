@@ -286,7 +286,8 @@ C_FLOORS = [
     ("bytes", "bbans_bytes_internal.h"),
     ("kernels", "x86.h hmm_x86.h tree_x86.h family_x86.h network_x86.h"),
     ("kernels", "predict_x86.h residual_vectors.h contexts.h"),
-    ("kernels", "tree_portable.c hmm_portable.c hmm_neon.c hmm_avx2.c hmm_avx512.c"),
+    ("kernels", "tree_portable.c hmm_portable.c hmm_neon.c hmm_wasm.c"),
+    ("kernels", "hmm_avx2.c hmm_avx512.c"),
     ("kernels", "levels_portable.c levels_neon.c levels_avx2.c levels_avx512.c"),
     ("kernels", "lanes_portable.c lanes_neon.c lanes_avx2.c lanes_avx512.c"),
     ("kernels", "rows_portable.c rows_neon.c rows_avx2.c rows_avx512.c"),
@@ -422,7 +423,7 @@ def test_c_includes(path):
     allowed = {"stddef.h", "stdint.h", "string.h"}
     # Kernels are for one instruction set each, and include its intrinsics.
     if "kernels" in path.parts:
-        allowed |= {"immintrin.h", "arm_neon.h"}
+        allowed |= {"immintrin.h", "arm_neon.h", "wasm_simd128.h"}
     if path.name == "dispatch.c":  # getenv, in hosted builds, and the CPU's name
         allowed |= {"stdlib.h", "cpuid.h"}
     assert {*included} - allowed == set()

@@ -38,6 +38,7 @@ PATTERNS += ["bbans/**/*.py", "bbans/**/*.pyx"]
 LEFT_OUT = {"csrc/distributions/bbans_families.c", "bbans/_core_build.py"}
 if platform.machine() != "aarch64":
     LEFT_OUT |= {f"csrc/kernels/{name}_neon.c" for name in ("hmm", "lanes")}
+LEFT_OUT.add("csrc/kernels/hmm_wasm.c")
 TEST_FILES = 6  # for a fault in Python
 PYTEST = ["-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider"]
 PYTEST += ["--hypothesis-seed=0"]

@@ -32,6 +32,8 @@
 #define BBANS_HAVE_X86
 #elif defined(__aarch64__)
 #define BBANS_HAVE_NEON
+#elif defined(__wasm_simd128__)
+#define BBANS_HAVE_WASM
 #endif
 #endif
 
@@ -590,7 +592,7 @@ typedef struct {
 extern bbans_kernels bbans_kernel;
 
 extern const bbans_hmm_kernels bbans_hmm_portable, bbans_hmm_avx2,
-    bbans_hmm_avx512, bbans_hmm_neon;
+    bbans_hmm_avx512, bbans_hmm_neon, bbans_hmm_wasm;
 extern const bbans_levels_kernels bbans_levels_portable, bbans_levels_avx2,
     bbans_levels_avx512, bbans_levels_neon;
 extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,

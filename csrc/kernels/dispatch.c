@@ -170,6 +170,25 @@ static const struct {
       .planes = &bbans_planes_portable,
       .checksum = &bbans_checksum_portable}},
 #endif
+#ifdef BBANS_HAVE_WASM /* known when the module is compiled */
+    {"wasm",
+     is_always_here,
+     {.isa = BBANS_ISA_WASM,
+      .hmm = &bbans_hmm_wasm,
+      .levels = &bbans_levels_portable,
+      .lanes = &bbans_lanes_portable,
+      .totals = &bbans_totals_portable,
+      .rows = &bbans_rows_portable,
+      .predict = &bbans_predict_portable,
+      .residual = &bbans_residual_portable,
+      .mixing = &bbans_mixing_portable,
+      .bytes = &bbans_bytes_portable,
+      .family = &bbans_family_portable,
+      .network = &bbans_network_portable,
+      .tree = &bbans_tree_portable,
+      .planes = &bbans_planes_portable,
+      .checksum = &bbans_checksum_portable}},
+#endif
     {"portable", is_always_here, PORTABLE}};
 
 #define SETS (sizeof sets / sizeof *sets)
