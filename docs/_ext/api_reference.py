@@ -98,7 +98,7 @@ def before_napoleon(app, what, name, value, options, lines):
 
 
 def after_napoleon(app, what, name, value, options, lines):
-    lines[:] = [line.replace("\0", ":").replace(" -- ", ": ", 1) for line in lines]
+    lines[:] = [line.replace("\0", ":") for line in lines]
 
 
 def process_signature(app, what, name, value, options, signature, returns):
