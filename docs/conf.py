@@ -44,7 +44,7 @@ napoleon_custom_sections = [("Attributes", "params_style")]
 napoleon_use_param = False  # types are words, with shapes: no names to link
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
-smartquotes = False  # options and formulas are to be copied
+smartquotes_action = "D"  # dashes alone: quotes are primes of formulas too
 default_role = "py:obj"  # `name` in docstrings: a link where there is such a name
 toc_object_entries = False  # pages have a heading for each name
 

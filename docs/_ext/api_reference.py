@@ -10,6 +10,7 @@ import builtins
 import inspect
 import re
 from importlib import import_module
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -19,12 +20,9 @@ import bbans
 
 FENCE = re.compile(r"^```\{public-names\} ([\w.]+)\n```$", re.MULTILINE)
 CALL = re.compile(r"(bbans\.)?((\w+)(?:\.\w+)*)([(\[].*)?", re.DOTALL)
-# Public modules, each with a page. Where several have a name, it stands in the first.
-ROOMS = [
-    "errors", "distributions", "message", "codecs", "frozen", "networks", "models",
-    "formats", "particles", "records", "distributed", "integrations", "sklearn",
-    "compressai",
-]  # fmt: skip
+API = Path(__file__).resolve().parents[1] / "api"
+# Public modules, each with a page.
+ROOMS = sorted({path.stem for path in API.glob("*.md")} - {"index", "bbans"})
 
 
 def public_names(module_name):
@@ -39,9 +37,10 @@ def public_names(module_name):
 
 
 def home(name, value):
-    """The public module whose page documents an object."""
-    for room in ROOMS:
-        module = import_module(f"bbans.{room}")
+    """The public module whose page documents an object: where it is defined."""
+    own = getattr(value, "__module__", "").split(".")[1:2]
+    for room in [*own, *ROOMS]:
+        module = import_module(f"bbans.{room}") if room in ROOMS else None
         if getattr(module, name, None) is value and name in module.__all__:
             return module.__name__
     return "bbans"
@@ -98,7 +97,7 @@ def before_napoleon(app, what, name, value, options, lines):
 
 
 def after_napoleon(app, what, name, value, options, lines):
-    lines[:] = [line.replace("\0", ":").replace(" -- ", ": ", 1) for line in lines]
+    lines[:] = [line.replace("\0", ":") for line in lines]
 
 
 def process_signature(app, what, name, value, options, signature, returns):

@@ -17,6 +17,10 @@ from sphinx.transforms import SphinxTransform
 
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = re.compile(r"^```\{include\} (\S+)$", re.MULTILINE)
+PATH = re.compile(
+    r"\b(?P<path>(?:docs|csrc|examples|tests|benchmarks|tools)/[\w./-]+\.(?:md|py|[ch]))\b"
+    r'(?:,?\s+"(?P<section>[A-Z][^"]*)")?'
+)
 PICTURES = {".png", ".npz", ".svg"}
 LANGUAGES = {".c": "c", ".h": "c", ".md": "markdown", ".py": "python", ".pyx": "cython"}
 
@@ -30,6 +34,51 @@ def included_pages(source_folder):
                 page.relative_to(source_folder).with_suffix("").as_posix()
             )
     return pages
+
+
+class PathLinks(SphinxTransform):
+    """Make links of the paths that comments and docstrings name in their text.
+
+    A section of a page may follow, in quotes: docs/maths.md, "The message".
+    """
+
+    default_priority = 4
+
+    def apply(self):
+        for text in [*self.document.findall(nodes.Text)]:
+            if not isinstance(text.parent, (nodes.paragraph, nodes.list_item)):
+                continue
+            pieces, last = [], 0
+            for match in PATH.finditer(text):
+                if not (ROOT / match["path"]).is_file():
+                    continue
+                pieces.append(nodes.Text(text[last : match.start()]))
+                pieces.append(self.link(match, text.parent.source, text.parent.line))
+                last = match.end()
+            if pieces:
+                pieces.append(nodes.Text(text[last:]))
+                text.parent.replace(text, pieces)
+
+    def link(self, match, source, line):
+        target = f"{ROOT / match['path']}"
+        if match["section"]:
+            target += f"#{anchor(ROOT / match['path'], match['section'])}"
+        link = addnodes.pending_xref(
+            "", nodes.inline("", match[0]), refdomain=None, reftarget=target,
+            reftype="myst", refdoc=self.env.docname, refexplicit=True,
+        )  # fmt: skip
+        link.source, link.line = source, line
+        return link
+
+
+def anchor(path, section):
+    """The anchor of a heading, which may go on: "Message (version 1)" is "Message"."""
+    section = " ".join(section.split())
+    for heading in re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M):
+        if f"{heading} ".startswith((f"{section} ", f"{section}:")):
+            section = heading
+            break
+    return re.sub(r"[^\w -]", "", section.lower()).replace(" ", "-")
 
 
 class RepositoryLinks(SphinxTransform):
@@ -142,6 +191,7 @@ def text(app, path):
 
 
 def setup(app):
+    app.add_transform(PathLinks)
     app.add_transform(RepositoryLinks)
     app.connect("builder-inited", prepare)
     app.connect("env-purge-doc", forget)
