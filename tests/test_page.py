@@ -319,7 +319,7 @@ def test_the_posterior_is_that_of_the_tables(page):
     page.click(ENGLISH)
     model, x = shipped_model("english"), np.frombuffer(TEXT.encode(), np.uint8)
     chances = smoothed(model, model.filter(x)[0])
-    page.tab.until("page.symbols.chances")
+    page.tab.until("page.symbols.chances !== null")
     shown = page.array("page.symbols.chances", np.float32).reshape(-1, 64)
     np.testing.assert_allclose(shown, chances, atol=1e-6)
     np.testing.assert_allclose(shown.sum(1), 1, atol=1e-4)
@@ -449,7 +449,7 @@ def test_the_posterior_follows_the_page(page, tmp_path):
             " document.querySelector('#rate')"
             ".dispatchEvent(new MouseEvent('click', { clientX })) })"
         )
-    page.tab.until("page.symbols.chances")
+    page.tab.until("page.symbols.chances !== null")
     assert "69,632 to 73,727" in page.text("#range")
     model, data = shipped_model("english"), text.encode()
     bits = [bbans.costs(data[at : at + 65536], model) for at in (0, 65536)]
