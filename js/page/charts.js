@@ -55,7 +55,7 @@ export function rates(sums, points) {
   return { running, local, around: 2 * half };
 }
 
-export function drawRate(canvas, sums, { here, page, unit }) {
+export function drawRate(canvas, sums, { page, unit }) {
   const { context, width, height } = prepare(canvas, 224);
   const colour = colours();
   const n = sums.length - 1;
@@ -99,7 +99,6 @@ export function drawRate(canvas, sums, { here, page, unit }) {
   };
   line(local, colour["curve-local"], 1);
   line(running, colour.curve, 2.5);
-  line([[here + 0.5, 0], [here + 0.5, top]], colour.ink, 1);
 
   let at = width - MARGIN.right - 200;
   const names = { "all so far": colour.curve, "around here": colour["curve-local"] };

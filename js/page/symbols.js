@@ -63,6 +63,8 @@ export class Symbols {
   #analysis = null;
   #cells = [];
   #page = 0;
+  #spans = []; // of the cells
+  #writes = new Map(); // what states write on the page, once asked for
   #here = 0; // a cell of the page
   #first = 0; // cell of the heat map's first column
   #asking = false;
@@ -138,12 +140,15 @@ export class Symbols {
       if (cell.text === "\n") painted.append("\n");
       else if (cell.hex) painted.append(" ");
     });
+    this.#spans = painted.querySelectorAll("span");
     $("coloured").replaceChildren(painted);
     $("coloured").scrollTop = 0;
     this.chances = null;
     $("posterior").hidden = true; // until the page's are there
     $("states-text").textContent = "…";
+    this.#writes.clear();
     this.#move(from === "last" ? this.#cells.length - 1 : 0);
+    this.draw();
     this.#ask();
   }
 
@@ -197,15 +202,14 @@ export class Symbols {
   }
 
   #move(cell, { scroll = false, state } = {}) {
-    const spans = $("coloured").querySelectorAll("span");
-    spans[this.#here]?.classList.remove("here");
+    this.#spans[this.#here]?.classList.remove("here");
     this.#here = cell;
-    spans[cell].classList.add("here");
-    if (scroll) spans[cell].scrollIntoView({ block: "nearest" });
+    this.#spans[cell].classList.add("here");
+    if (scroll) this.#spans[cell].scrollIntoView({ block: "nearest" });
     // Read out what the keyboard moves to, not all that the pointer crosses.
     $("readout").ariaLive = scroll ? "polite" : "off";
     $("readout").textContent = this.#words(cell, state);
-    this.draw();
+    this.#point();
   }
 
   #words(cell, state) {
@@ -223,13 +227,14 @@ export class Symbols {
       const row = this.chances.subarray(at, at + states);
       const named = state ?? row.indexOf(Math.max(...row));
       const share = fixed(100 * row[named], 1);
-      words += `; state ${named}: ${share} %, here mostly of ${this.#writes(named)}`;
+      words += `; state ${named}: ${share} %, here mostly of ${this.#written(named)}`;
     }
     return words;
   }
 
   /** What a state most often writes on this page, by its chances there. */
-  #writes(state) {
+  #written(state) {
+    if (this.#writes.has(state)) return this.#writes.get(state);
     const { states } = this.#analysis;
     const start = this.#range()[0];
     const sums = new Map();
@@ -240,14 +245,24 @@ export class Symbols {
       sums.set(name, sum);
     }
     const most = [...sums].sort((a, b) => b[1] - a[1]).slice(0, 4);
-    return most.filter(([, sum]) => sum > 0.01 * most[0][1]).map(([name]) => name).join(" ");
+    const names = most.filter(([, sum]) => sum > 0.01 * most[0][1]).map(([name]) => name);
+    this.#writes.set(state, names.join(" "));
+    return this.#writes.get(state);
   }
 
-  /** Draw the pictures, as after a change of size or of colours. */
+  /** Draw the pictures: of a page, of another size, or in other colours. */
   draw() {
     if (!this.#analysis) return;
-    const { sums, unit, states } = this.#analysis;
-    drawRate($("rate"), sums, { here: this.#cells[this.#here].from, page: this.#range(), unit });
+    const { sums, unit } = this.#analysis;
+    drawRate($("rate"), sums, { page: this.#range(), unit });
+    this.#point();
+  }
+
+  /** Show in the pictures which symbol is looked at. */
+  #point() {
+    const { bits, unit, states } = this.#analysis;
+    const { x } = rateScale($("rate").clientWidth, bits.length);
+    $("marker").style.left = `${x(this.#cells[this.#here].from + 0.5)}px`;
     if (!this.chances) return;
     $("posterior").hidden = false;
     const columns = columnsIn($("posterior"));
