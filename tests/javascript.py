@@ -195,10 +195,10 @@ def arrays():
     yield np.stack([image, image + 3, 255 - image], axis=-1), {}
     yield np.stack([image + t for t in range(6)]).astype("u2"), {}
     yield np.stack([image[:20, :30] + t for t in range(24)]).reshape(4, 6, 20, 30), {}
-    yield (
-        rng.integers(0, 9, (30, 784)).cumsum(axis=1).astype("i4"),
-        {},
-    )  # series, after all
+    yield rng.integers(0, 9, (30, 784)).cumsum(axis=1).astype("i4"), {}
+    rows = rng.integers(0, 10**6, 64)[:, None] + rng.integers(0, 9, 1024).cumsum()
+    yield rows.astype("i4"), {}  # series, though by its shape it might be a grid
+    yield rows.astype("f4"), {"level": 1}
     yield np.zeros((0, 5), "i4"), {}
     yield np.array(7, "i2"), {}
     yield 10**18 + 10**9 * np.arange(600_000), {}  # two blocks along a line
@@ -209,7 +209,8 @@ def arrays_in_json(folder):
         coder = SignalCoder(axis=options["axis"]) if "axis" in options else None
         known = options.get("dtype", "") in ("bfloat16", "float8_e4m3fn", "float8_e5m2")
         given = array.view("f2") if options.get("dtype") == "float16" else array
-        made = bbans.compress(given, coder, dtype=options["dtype"] if known else None)
+        dtype = options["dtype"] if known else None
+        made = bbans.compress(given, coder, level=options.get("level"), dtype=dtype)
         (folder / f"array{k}.bbz").write_bytes(made)
         (folder / f"array{k}.raw").write_bytes(np.ascontiguousarray(array).tobytes())
         yield {
