@@ -116,7 +116,7 @@ class CodeLinks(SphinxPostTransform):
         objects = self.env.domains.python_domain.objects
         for literal in [*self.document.findall(nodes.literal)]:
             name = next((n for n in called(literal.astext()) if n in objects), None)
-            if name and not isinstance(literal.parent, nodes.reference):
+            if name and not isinstance(literal.parent, nodes.reference | nodes.term):
                 target = objects[name]
                 link = make_refnode(
                     self.app.builder, self.env.docname, target.docname, target.node_id,
