@@ -41,8 +41,9 @@ _INSTEAD = {
     "f": "round them, with np.rint(x).astype(np.int64)",
     "c": "code real and imaginary parts as integers",
     "O": "convert them to one type of integers, as with .astype(np.int64)",
-    "U": "join text to one str, or code many with records.encode_batch",
-    "S": "join bytes to one bytes object, or code many with records.encode_batch",
+    "U": "join text to one str, or code many with RecordCodec or records.encode_batch",
+    "S": "join bytes to one bytes object, or code many with RecordCodec or "
+    "records.encode_batch",
     "M": "view them as integers, with .view(np.int64)",
     "m": "view them as integers, with .view(np.int64)",
 }

@@ -102,6 +102,11 @@ def bits_back():
     )
 
 
+def theirs(module):
+    """A model of a class that is defined in that module of another library."""
+    return type("Theirs", (), {"__module__": module, "freeze": lambda self: None})()
+
+
 # A call, the error, and words of its text.
 MISTAKES = [
     # ---- the message
@@ -403,6 +408,17 @@ MISTAKES = [
     # ---- data and files
     (lambda: bbans.compress(["a", "b"]), SymbolError, "join text to one str"),
     (lambda: bbans.compress([b"a", b"b"]), SymbolError, "join bytes"),
+    (lambda: bbans.compress(["a", "b"]), SymbolError, "RecordCodec"),
+    (lambda: bbans.compress({"a": 1}), SymbolError, "a table column by column"),
+    (lambda: bbans.compress("x", theirs("hmmlearn.hmm")), ModelError,
+     r"not a Theirs of hmmlearn: pass models\.from_hmmlearn\(model\)\.freeze\(\)"),
+    (lambda: bbans.compress("x", theirs("pomegranate.hmm.dense_hmm")), ModelError,
+     r"models\.from_pomegranate\(model\)\.freeze\(\)"),
+    (lambda: Alphabet(["sun", "rain"]), SymbolError,
+     "characters of one str, or integers, not of dtype <U4: keep a list of the names"),
+    (lambda: records.RecordCodec.train("abc"), SymbolError, r"a single one as \[x\]"),
+    (lambda: records.RecordCodec.train([]), ModelError, "there are no sequences"),
+    (lambda: HMM.fit([], 2), ModelError, "there are no sequences"),
     (lambda: bbans.compress("x", "m.bbm"), ModelError, r"load_model\('m.bbm'\)"),
     (lambda: bbans.compress("x", Path("m.bbm")), ModelError, r"load_model\('m.bbm'\)"),
     (lambda: bbans.compress("x", COINS), ModelError, "freeze"),

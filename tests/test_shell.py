@@ -643,6 +643,24 @@ def test_a_model_that_cannot_code_a_file(fails):
     assert names() == ["ab.bbm", "bad", "good", "good.bbz"]
 
 
+def test_an_array_whose_bytes_a_model_cannot_code(ok, fails):
+    random_hmm(2, [0, 1, 2]).save("small.bbm")
+    array = np.array([[0, 2], [1, 0]])
+    np.save("x.npy", array)
+    (line,) = fails("-m", "small.bbm", "x.npy")
+    assert line.startswith("x.npy: symbol 147 at position 0 is not in ")
+    assert "`bbans compress -m` codes the array" in line
+    ok("compress", "-m", "small.bbm", "x.npy")  # as it says
+    ok("-dfm", "small.bbm", "x.npy.bbz")
+    assert (np.load("x.npy") == array).all()
+
+
+def test_a_record_file_is_not_restored_but_unpacked(fails):
+    write("app.bbr")
+    (line,) = fails("-d", "app.bbr")
+    assert line.endswith("skipped; `bbans unpack` restores a record file")
+
+
 # ---- words
 
 

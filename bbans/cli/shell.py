@@ -35,7 +35,7 @@ from bbans.cli.streams import (
     text_of,
     writing,
 )
-from bbans.errors import BbansError, WrongModelError
+from bbans.errors import BbansError, SymbolError, WrongModelError
 
 if TYPE_CHECKING:
     from bbans.frozen.base import FrozenModel
@@ -292,7 +292,8 @@ def _compress(
     output = "-" if to_stdout else options.output or name + SUFFIX
     if not _can_stand_beside(name, output, options):
         return False
-    from bbans.cli.compress import compress_to  # with numpy
+    from bbans.cli.arrays import is_array  # with numpy
+    from bbans.cli.compress import compress_to
     from bbans.formats.coders import Coder, ModelCoder
 
     coder: Coder | None = None
@@ -302,7 +303,15 @@ def _compress(
     def code(sink: BinaryIO, source: BinaryIO, options: argparse.Namespace) -> None:
         with progress_bar(source, options.quiet) as progress:
             hints = options.verbose and not options.quiet
-            compress_to(sink, source, coder, options, progress, hints=hints)
+            try:
+                compress_to(sink, source, coder, options, progress, hints=hints)
+            except SymbolError as error:
+                if not is_array(name):
+                    raise
+                raise SymbolError(
+                    f"{error}: `bbans compress -m` codes the array that is in the "
+                    "file, and not its bytes"
+                ) from None
 
     _turn(name, output, options, code)
     return True
@@ -323,7 +332,9 @@ def _decompress(
     else:
         os.stat(name)  # is there one?
         if not options.quiet:
-            say(f"{name}: does not end in {SUFFIX}: skipped")
+            records = name.endswith(".bbr")
+            instead = "; `bbans unpack` restores a record file" if records else ""
+            say(f"{name}: does not end in {SUFFIX}: skipped{instead}")
         return False
     if output and not _can_stand_beside(name, output, options):
         return False

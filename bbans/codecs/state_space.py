@@ -158,6 +158,12 @@ def not_a_model(model: Any, wanted: str) -> ModelError:
         What it should be, with its article.
     """
     name = type(model).__name__
+    library = type(model).__module__.partition(".")[0]
+    if library in ("hmmlearn", "pomegranate"):
+        return ModelError(
+            f"model must be {wanted}, not a {name} of {library}: pass "
+            f"models.from_{library}(model).freeze()"
+        )
     if hasattr(model, "freeze") and not isinstance(model, type):
         return ModelError(f"this {name} is in floating point: code with model.freeze()")
     if isinstance(model, str | os.PathLike):

@@ -39,7 +39,8 @@ _WANTED = "integers or floats of at most 64 bits, booleans, datetime64 or timede
 _INSTEAD = {
     "f": "round them to 64 bits with .astype(np.float64), or compress "
     "np.ascontiguousarray(x)[..., None].view(np.uint8)",
-    "O": "convert them to one type of numbers, as with .astype(np.float64)",
+    "O": "convert them to one type of numbers, as with .astype(np.float64); join text "
+    "to one str; compress a table column by column",
     "c": "view them as floats, with np.ascontiguousarray(x)[..., None].view(x.real."
     "dtype), which has real and imaginary parts as an axis of 2",
 }

@@ -107,6 +107,14 @@ class Alphabet:
             values, given = _code_points(symbols), "text"
             count = values.size
         else:
+            names = as_array(symbols, "symbols")
+            if names.dtype.kind in "US" and not isinstance(symbols, _BYTES):
+                raise not_integers(
+                    "symbols of an alphabet",
+                    names,
+                    "characters of one str, or integers",
+                    "keep a list of the names, and code positions in it",
+                )
             values = as_integers(symbols)
             if values.ndim != 1:
                 raise ModelError(f"alphabet must have one axis, not {values.ndim}")

@@ -35,7 +35,7 @@ __all__ = [
     "training_alphabet",
 ]
 
-NO_DATA = "no data to train on: every sequence is empty"
+NO_DATA = "no data to train on: there are no sequences, or all of them are empty"
 _BYTES = (bytes, bytearray, memoryview)
 
 

@@ -16,7 +16,13 @@ from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
 from bbans.frozen.base import Kind
 from bbans.models._checkpoint import opened
-from bbans.models._data import alphabet_for, check_axes, in_memory, passes_of
+from bbans.models._data import (
+    NO_DATA,
+    alphabet_for,
+    check_axes,
+    in_memory,
+    passes_of,
+)
 from bbans.models._parameters import (
     MAX_STATES,
     PSEUDO_COUNTS,
@@ -153,7 +159,7 @@ class IntegerHMM(HMM):
             parts.append(as_integers(x).reshape(-1))
         values = np.concatenate(parts)
         if values.size == 0:
-            raise ModelError("no data to train on: every sequence is empty")
+            raise ModelError(NO_DATA)
         least = int(values.min()) if low is None else low
         most = max(int(values.max()), least) if high is None else high
         least = as_integer(least, "low", _LEAST, _MOST)

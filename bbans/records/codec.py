@@ -365,6 +365,6 @@ def _items(values: Iterable[Any], name: str) -> list[Any]:
         except TypeError:
             pass
     raise SymbolError(
-        f"{name} must be a list of them, not {reprlib.repr(values)}: one alone is "
-        "[x] here, or goes to encode(x) and decode(x)"
+        f"{name} must be a list of them, not {reprlib.repr(values)}: pass a single "
+        "one as [x], or code it by encode(x) and decode(x)"
     )
