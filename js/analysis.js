@@ -5,6 +5,7 @@
  */
 import { bytesOf } from "./core.js";
 import { ModelError } from "./errors.js";
+import { Model } from "./models.js";
 
 const BIT = 65536; // BBANS_COST_BIT
 const MIXING_LEVELS = [3, 9];
@@ -27,7 +28,7 @@ function observations(model, data) {
 
 /** The bits of each symbol: see bbans.d.ts. */
 export function costs(core, data, { model, level = 5 } = {}) {
-  if (model) return modelCosts(core, model.check(), data);
+  if (model) return modelCosts(core, Model.checked(core, model), data);
   if (!Number.isInteger(level) || level < MIXING_LEVELS[0] || level > MIXING_LEVELS[1]) {
     const levels = MIXING_LEVELS.join(" to ");
     throw new ModelError(`level must be from ${levels}, not ${level}: others have no bits by byte`);
@@ -78,6 +79,11 @@ export function posterior(core, data, model, { from = 0, to = Infinity } = {}) {
   }
   const x = observations(model, data);
   const n = x.length;
+  for (const place of [from, to]) {
+    if (!(place >= 0) || !(Number.isInteger(place) || place === Infinity)) {
+      throw new ModelError(`from and to must be integers, none negative, not ${place}`);
+    }
+  }
   const [start, end] = [Math.min(from, n), Math.min(to, n)];
   const member = (name) => core.get(model.space, `bbans_hmm.${name}`);
   const [states, stride] = [member("states"), member("stride")];

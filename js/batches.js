@@ -18,9 +18,11 @@ export function encodeBatch(sequences, model) {
 /** Decode sequences of these lengths. */
 export function decodeBatch(data, offsets, lengths, model, options) {
   const bytes = bytesOf(data);
-  if (offsets.length !== lengths.length + 1 || offsets.at(-1) > bytes.length) {
+  const isOffset = (at, k) => Number.isInteger(at) && at >= (k > 0 ? offsets[k - 1] : 0);
+  const rise = offsets.every(isOffset) && offsets.at(-1) <= bytes.length;
+  if (offsets.length !== lengths.length + 1 || !rise) {
     throw new ModelError(
-      `${lengths.length} sequences need ${lengths.length + 1} offsets within ${bytes.length} bytes`,
+      `${lengths.length} sequences need ${lengths.length + 1} rising offsets within ${bytes.length} bytes`,
     );
   }
   return Array.from(lengths, (length, k) =>

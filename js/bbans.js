@@ -8,7 +8,7 @@
 import * as analysis from "./analysis.js";
 import * as batches from "./batches.js";
 import { bytesOf, instantiate } from "./core.js";
-import { FormatError, ModelError, TruncatedError } from "./errors.js";
+import { FormatError, TruncatedError } from "./errors.js";
 import { Model } from "./models.js";
 import * as reader from "./reader.js";
 import { RecordCodec, Records, writeRecords } from "./records.js";
@@ -57,7 +57,7 @@ class Bbans {
       }
 
       static write(records, model, options) {
-        return writeRecords(core, records, modelOf(model.model ?? model), options);
+        return writeRecords(core, records, Model.checked(core, model?.model ?? model), options);
       }
     };
   }
@@ -84,31 +84,31 @@ class Bbans {
   }
 
   encode(data, model) {
-    return modelOf(model).encode(data);
+    return this.#model(model).encode(data);
   }
 
   decode(message, model, length, options) {
-    return modelOf(model).decode(message, length, options);
+    return this.#model(model).decode(message, length, options);
   }
 
   encodeBatch(sequences, model) {
-    return batches.encodeBatch(sequences, modelOf(model));
+    return batches.encodeBatch(sequences, this.#model(model));
   }
 
   decodeBatch(data, offsets, lengths, model, options) {
-    return batches.decodeBatch(data, offsets, lengths, modelOf(model), options);
+    return batches.decodeBatch(data, offsets, lengths, this.#model(model), options);
   }
 
   chain(sequences, model) {
-    return batches.chain(sequences, modelOf(model));
+    return batches.chain(sequences, this.#model(model));
   }
 
   unchain(message, lengths, model, options) {
-    return batches.unchain(message, lengths, modelOf(model), options);
+    return batches.unchain(message, lengths, this.#model(model), options);
   }
 
   decodePacket(packet, model, options) {
-    return batches.decodePacket(packet, modelOf(model), options);
+    return batches.decodePacket(packet, this.#model(model), options);
   }
 
   costs(data, options) {
@@ -116,7 +116,7 @@ class Bbans {
   }
 
   posterior(data, model, options) {
-    return analysis.posterior(this.#core, data, modelOf(model), options);
+    return analysis.posterior(this.#core, data, this.#model(model), options);
   }
 
   /** What a file holds, without decoding it. */
@@ -131,6 +131,10 @@ class Bbans {
     throw new FormatError("not a bbans container, record file or model file");
   }
 
+  #model(model) {
+    return Model.checked(this.#core, model);
+  }
+
   #using(object, work) {
     try {
       return work(object);
@@ -142,9 +146,4 @@ class Bbans {
 
 function modelInfo({ type, kind: codes, mode, ends, width, symbols, fingerprint }) {
   return { kind: "model", type, codes, mode, ends, width, symbols, fingerprint };
-}
-
-function modelOf(model) {
-  if (!(model instanceof Model)) throw new ModelError("model must be a bbans.Model");
-  return model.check();
 }

@@ -31,6 +31,8 @@ const ARRAYS = {
   float8_e5m2: { code: 32, Type: Uint8Array },
 };
 
+/** The most units that an element counts, as in numpy. */
+const MULTIPLIER_MAX = 2 ** 31 - 1;
 const UNITS = ["generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"];
 
 const BY_CODE = new Map(
@@ -86,6 +88,10 @@ export function unitOf(element, unit, multiplier = 1) {
   }
   const code = UNITS.indexOf(unit ?? "generic");
   if (code < 0) throw new ModelError(`unit must be one of ${UNITS.join(", ")}, not ${unit}`);
+  const most = code > 0 ? MULTIPLIER_MAX : 1; // what no unit is said of is not counted
+  if (!Number.isInteger(multiplier) || multiplier < 1 || multiplier > most) {
+    throw new ModelError(`multiplier must be an integer from 1 to ${most}, not ${multiplier}`);
+  }
   return { unit: code, multiplier };
 }
 
@@ -97,7 +103,7 @@ export function codeOf(array, dtype) {
     for (const { code, Type } of PLAIN) if (array instanceof Type) return code;
     throw new SymbolError("data must be text, bytes or a typed array of numbers");
   }
-  const known = ARRAYS[dtype];
+  const known = Object.hasOwn(ARRAYS, dtype) ? ARRAYS[dtype] : undefined;
   if (!known) {
     throw new ModelError(`dtype must be one of ${Object.keys(ARRAYS).join(", ")}, not ${dtype}`);
   }
@@ -140,7 +146,7 @@ export function shapeFromFront(shape, axis) {
 
 /** An array whose first axis, of `shape`, moves to `axis`: elements in C order. */
 export function fromFront(array, shape, axis) {
-  if (axis === 0) return array;
+  if (axis === 0 || array.length === 0) return array;
   const before = product(shape.slice(1, axis + 1));
   const behind = product(shape.slice(axis + 1));
   const moved = new array.constructor(array.length);
@@ -152,6 +158,7 @@ export function fromFront(array, shape, axis) {
 
 /** An array whose axis `axis`, of `shape`, moves to the front: the inverse. */
 export function toFront(array, shape, axis) {
+  if (array.length === 0) return array; // though an axis may be endless
   const before = product(shape.slice(0, axis));
   const behind = product(shape.slice(axis + 1));
   const moved = new array.constructor(array.length);

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-import { LimitError } from "./errors.js";
+import { LimitError, ModelError } from "./errors.js";
 
 /** Bytes of a block's elements at the most. */
 export const BLOCK_BYTES_MAX = 1 << 24;
@@ -112,6 +112,12 @@ export class Input extends Owner {
     this.#start = 0;
     this.#end = length;
   }
+}
+
+/** The whole bytes of a `maxSize`. */
+export function limitOf(maxSize) {
+  if (typeof maxSize === "number" && maxSize >= 0) return Math.floor(maxSize);
+  throw new ModelError(`maxSize must be a number of bytes, not ${maxSize}`);
 }
 
 /** Iterate over a ReadableStream, which not all engines can, or over anything else. */

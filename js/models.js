@@ -12,7 +12,7 @@ import {
   Status,
   SymbolError,
 } from "./errors.js";
-import { Owner } from "./memory.js";
+import { limitOf, Owner } from "./memory.js";
 
 const TYPES = [
   undefined,
@@ -106,6 +106,15 @@ export class Model extends Owner {
     return this;
   }
 
+  /** What was passed as a model: checked that it is one, of an instance, and not freed. */
+  static checked(core, model) {
+    if (!(model instanceof Model)) throw new ModelError("model must be a bbans.Model");
+    if (model.core !== core) {
+      throw new ModelError("the model is in another instance of bbans: load it in this one");
+    }
+    return model.check();
+  }
+
   /** The model file, plain, or packed where that is shorter. */
   toBytes({ packed = false } = {}) {
     this.check();
@@ -148,14 +157,9 @@ export class Model extends Owner {
 
   /** Decode by a function of C, which is `given` something before its workspace. */
   decodeBy(name, message, length, { maxSize = Infinity } = {}, { given, result }) {
-    if (!Number.isSafeInteger(length) || length < 0) {
-      const which = this.isUtf8 ? ", bytes of UTF-8," : "";
-      throw new ModelError(
-        `decoding needs the number of symbols${which} or the last of them, not ${length}`,
-      );
-    }
+    this.#checkLength(length);
     const most = length * this.#itemsize;
-    if (most > maxSize) {
+    if (most > limitOf(maxSize)) {
       throw new LimitError(
         `length ${length} takes up to ${most} bytes, more than maxSize, ${maxSize}`,
       );
@@ -173,15 +177,24 @@ export class Model extends Owner {
     });
   }
 
+  #checkLength(length) {
+    if (Number.isSafeInteger(length) && length >= 0) return;
+    const which = this.isUtf8 ? ", bytes of UTF-8," : "";
+    throw new ModelError(
+      `decoding needs the number of symbols${which} or the last of them, not ${length}`,
+    );
+  }
+
   #decodeUntil(message, length = UNTIL_DEFAULT, { until, maxSize = Infinity }) {
     if (this.mode !== "predictive") {
       throw new ModelError("until needs a model whose mode is predictive");
     }
+    this.#checkLength(length);
     const last = this.observations(this.kind === "integers" ? [until] : until);
     if (last.length !== 1) throw new SymbolError("until is one symbol");
     const bytes = bytesOf(message, "message");
     const { core } = this;
-    const room = Math.min(length, Math.floor(maxSize / this.#itemsize));
+    const room = Math.min(length, Math.floor(limitOf(maxSize) / this.#itemsize));
     for (let cap = Math.min(room, FIRST_SIZE); ; cap = Math.min(room, 8 * cap)) {
       const found = core.scope(({ take, put, struct }) => {
         const read = readMessage(core, { take, put, struct }, bytes, 0);
@@ -256,11 +269,18 @@ export class Model extends Owner {
     }
     if (this.kind === "bytes") {
       if (isText) throw new SymbolError("a model of bytes codes bytes: encode the string first");
+      if (data?.BYTES_PER_ELEMENT > 1) {
+        const { name } = data.constructor;
+        throw new SymbolError(`a model of bytes codes bytes, not ${name}: pass a Uint8Array`);
+      }
       return bytesOf(data);
     }
     if (isText) throw new SymbolError("a model of integers codes numbers, not a string");
     if (!Array.isArray(data) && !ArrayBuffer.isView(data)) {
       throw new SymbolError("a model of integers codes a typed array of them");
+    }
+    if (Array.isArray(data) && !data.every(isNumber)) {
+      throw new SymbolError("a model of integers codes numbers, and the Array has others");
     }
     if (data instanceof Float32Array || data instanceof Float64Array) {
       throw new SymbolError("a model codes integers: round floats first");
@@ -313,6 +333,10 @@ export class Model extends Owner {
     if (this.kind === "bytes") return Uint8Array.from(units);
     return this.isUtf8 ? decodedText(Uint8Array.from(units)) : fromCodePoints(units);
   }
+}
+
+function isNumber(unit) {
+  return typeof unit === "number" || typeof unit === "bigint";
 }
 
 /** Numbers as an array of integers, nothing lost. */

@@ -12,12 +12,12 @@ import * as elements from "./elements.js";
 import {
   CorruptError,
   LimitError,
-  ModelError,
   Status,
   TruncatedError,
   WrongModelError,
 } from "./errors.js";
-import { CHUNK, Input, iterated, joined, Owner, Scratch } from "./memory.js";
+import { CHUNK, Input, iterated, joined, limitOf, Owner, Scratch } from "./memory.js";
+import { Model } from "./models.js";
 import { decodePieces } from "./pieces.js";
 
 // prettier-ignore
@@ -164,7 +164,7 @@ class Reader extends Owner {
     if (!model && this.#method === "model") {
       throw new WrongModelError(`data was compressed with model ${fingerprint}: pass it as model`);
     }
-    return model ? model.check().at : 0;
+    return model ? Model.checked(this.core, model).at : 0;
   }
 
   /** The bytes of the last block. */
@@ -232,8 +232,7 @@ function* read(core, input, options) {
 
 /** The options of reading. */
 function reading({ model, codecs = {}, maxSize = Infinity } = {}) {
-  if (!(maxSize >= 0)) throw new ModelError(`maxSize must be a number of bytes, not ${maxSize}`);
-  return { models: [model ?? []].flat(), codecs, limit: maxSize, decodes: true };
+  return { models: [model ?? []].flat(), codecs, limit: limitOf(maxSize), decodes: true };
 }
 
 /** Read bytes at hand. */

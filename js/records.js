@@ -14,7 +14,7 @@ import {
   SymbolError,
   WrongModelError,
 } from "./errors.js";
-import { joined, Owner, Scratch } from "./memory.js";
+import { joined, limitOf, Owner, Scratch } from "./memory.js";
 import { Model } from "./models.js";
 
 /** The longest record that is decoded if nothing is said. */
@@ -27,7 +27,7 @@ class Coding extends Owner {
 
   constructor(core, model) {
     super(core);
-    this.model = model.check();
+    this.model = Model.checked(core, model);
     this.size = core.raw("record_work_bytes", model.at) >>> 0;
     if (this.size === 0) throw new ModelError("records need a model of bytes or text");
     this.work = this.own(core.take(this.size));
@@ -44,17 +44,18 @@ class Coding extends Owner {
   /** Decode by a call that is given room: the record, a string if it `isText`. */
   decode(call, maxSize, isText) {
     const { core } = this;
+    const limit = limitOf(maxSize);
     for (;;) {
-      const cap = Math.min(this.#room.cap, maxSize);
+      const cap = Math.min(this.#room.cap, limit);
       const at = this.#room.room(cap);
       const status = call(at, cap, this.count);
       const n = core.number(this.count);
       if (status === Status.OK) return valueOf(core.bytes.slice(at, at + n), isText);
       if (status !== Status.CAPACITY) throw core.error(status);
-      if (cap >= maxSize) {
+      if (cap >= limit) {
         throw new LimitError(`it takes ${n} bytes or more, and maxSize is ${maxSize}`);
       }
-      this.#room.room(Math.min(Math.max(n, 4 * cap), maxSize));
+      this.#room.room(Math.min(Math.max(n, 4 * cap), limit));
     }
   }
 
@@ -91,20 +92,20 @@ export class RecordCodec {
   #coding;
 
   constructor(core, model) {
-    if (!(model instanceof Model)) throw new ModelError("RecordCodec takes a Model");
     this.#coding = new Coding(core, model);
     this.model = model;
   }
 
   encode(record) {
-    if (this.model.check().kind === "text" && typeof record !== "string") {
+    this.#check();
+    if (this.model.kind === "text" && typeof record !== "string") {
       throw new SymbolError("records of this model are strings");
     }
     return this.#coding.encode(octetsOf(record));
   }
 
   decode(message, { maxSize = MAX_SIZE } = {}) {
-    this.model.check();
+    this.#check();
     const bytes = bytesOf(message, "message");
     const coding = this.#coding;
     const { core, model, work, size } = coding;
@@ -117,6 +118,11 @@ export class RecordCodec {
         model.kind === "text",
       );
     });
+  }
+
+  #check() {
+    if (this.#coding.freed) throw new ModelError("the codec has been freed");
+    this.model.check();
   }
 
   /** Free the workspace; the model is the caller's. */
@@ -206,7 +212,7 @@ export class Records extends Owner {
 
   /** Record k; from the last for k < 0. */
   get(k, { maxSize = MAX_SIZE } = {}) {
-    if (this.freed) throw new ModelError("the records have been freed");
+    this.#check();
     const at = k < 0 ? this.length + k : k;
     if (!Number.isInteger(k) || at < 0 || at >= this.length) {
       throw new RangeError(`there is no record ${k} among ${this.length}`);
@@ -229,8 +235,13 @@ export class Records extends Owner {
     }
   }
 
+  #check() {
+    if (this.freed) throw new ModelError("the records have been freed");
+  }
+
   /** All records as the bytes of one text, as they were before they were packed. */
   text(options) {
+    this.#check();
     const { core } = this;
     const { terminator, groups } = this.info;
     const parts = [];

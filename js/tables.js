@@ -150,6 +150,7 @@ class Table {
   #cursor;
   #rows;
   #limit;
+  #left; // bytes, for the cells of all columns that are still to come
   #channels = [];
 
   constructor(core, cursor, rows, limit) {
@@ -157,6 +158,7 @@ class Table {
     this.#cursor = cursor;
     this.#rows = rows;
     this.#limit = limit;
+    this.#left = limit;
   }
 
   get hasChannels() {
@@ -174,11 +176,11 @@ class Table {
   }
 
   /** n strings that each end in a line feed. */
-  strings(n) {
+  strings(n, limit = this.#limit) {
     const size = this.#cursor.uvarint();
-    if (size > this.#limit + n) this.#cursor.fail("has strings that are too long");
+    if (size > limit + n) this.#cursor.fail("has strings that are too long");
     const text = this.#coded(size);
-    const cells = new Cells(n, this.#limit);
+    const cells = new Cells(n, limit);
     let start = 0;
     for (let k = 0; k < n; k++) {
       const end = text.indexOf(LINE_FEED, start);
@@ -272,6 +274,12 @@ class Table {
 
   /** The cells of the next column. */
   column() {
+    const cells = this.#column();
+    this.#left -= cells.bytes;
+    return cells;
+  }
+
+  #column() {
     const flags = this.#cursor.byte();
     const form = flags & ~(JOINT | EXPLICIT);
     const hasJoint = form >= NUMBERS || !(flags & JOINT);
@@ -279,7 +287,7 @@ class Table {
     if (form > PATTERN || !hasJoint || !hasPlaces) {
       this.#cursor.fail("has a column of a form that is not known");
     }
-    if (form === TEXT) return this.strings(this.#rows);
+    if (form === TEXT) return this.strings(this.#rows, this.#left);
     if (form === WORDS) return this.#words();
     return this.#written(form === NUMBERS ? this.#decimal(flags) : this.#pattern(), flags);
   }
@@ -288,7 +296,7 @@ class Table {
     const n = this.#cursor.uvarint();
     if (n < 1 || n > this.#rows) this.#cursor.fail("has an impossible number of words");
     const words = this.strings(n);
-    const cells = new Cells(this.#rows, this.#limit);
+    const cells = new Cells(this.#rows, this.#left);
     for (const k of this.integers(this.#rows)) {
       if (k < 0n || k >= BigInt(n)) this.#cursor.fail("has a word that is not listed");
       cells.append(words.at(Number(k)));
@@ -309,7 +317,7 @@ class Table {
       series.push(channel.filter((_, row) => !wrong.has(row)));
     }
     while (series.length < count) series.push(this.integers(n));
-    const cells = new Cells(rows, this.#limit);
+    const cells = new Cells(rows, this.#left);
     for (let row = 0, k = 0, other = 0; row < rows; row++) {
       if (wrong.has(row)) cells.append(wrong.cells.at(other++));
       else {

@@ -8,6 +8,7 @@ import * as elements from "./elements.js";
 import { ModelError, Status, SymbolError } from "./errors.js";
 import { planOf } from "./layout.js";
 import { CHUNK, iterated, joined, Owner, Scratch } from "./memory.js";
+import { Model } from "./models.js";
 
 const LEVEL_DEFAULT = 5;
 const LEVEL_MAX = 9;
@@ -126,16 +127,16 @@ class Writer extends Owner {
 }
 
 /** Check the options of writing. */
-function writing({ level = LEVEL_DEFAULT, model, ...others }) {
+function writing(core, { level = LEVEL_DEFAULT, model, ...others }) {
   if (!Number.isInteger(level) || level < 1 || level > LEVEL_MAX) {
     throw new ModelError(`level must be an integer from 1 to ${LEVEL_MAX}, not ${level}`);
   }
-  return { ...others, level, model: model?.check() };
+  return { ...others, level, model: model && Model.checked(core, model) };
 }
 
 /** Compress text, bytes or an array: see bbans.d.ts. */
 export function compress(core, data, options = {}) {
-  const settings = writing(options);
+  const settings = writing(core, options);
   const content = contentOf(data, settings);
   const { array, shape = [array.length] } = content;
   const plan = planOf(core, { ...content, shape }, settings);
@@ -212,7 +213,7 @@ function laidOut(array, shape, axis) {
   if (!isShape || shape.length > AXES_MAX || n !== array.length) {
     throw new SymbolError(`${array.length} elements are no array of shape [${shape}]`);
   }
-  if (!axis) return { array, shape, axis };
+  if (axis === undefined || axis === 0) return { array, shape, axis };
   if (!Number.isInteger(axis) || axis < 0 || axis >= shape.length) {
     throw new ModelError(`axis must be from 0 to ${shape.length - 1}, not ${axis}`);
   }
@@ -222,7 +223,7 @@ function laidOut(array, shape, axis) {
 
 /** Compress a stream of bytes, piece by piece: see bbans.d.ts. */
 export async function* compressStream(core, source, options = {}) {
-  const settings = writing(options);
+  const settings = writing(core, options);
   if (settings.model?.kind === "text") {
     throw new SymbolError("a stream is of bytes: a model of text codes strings, by compress");
   }

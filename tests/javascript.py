@@ -9,9 +9,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from shared import in_mode
+from shared import in_mode, too_long_a_table
 
 import bbans
+from bbans._records import uvarint
 from bbans.errors import CorruptError
 from bbans.formats import SignalCoder, container
 from bbans.formats.container import ContainerWriter, Header
@@ -23,6 +24,16 @@ VECTORS = Path(__file__).resolve().parent / "vectors"
 
 def stored(name):
     return json.loads((VECTORS / f"{name}.json").read_text("utf-8"))
+
+
+def in_a_container(header, blocks, shape):
+    """The bytes of a container whose checksums hold, whatever its blocks are."""
+    file = io.BytesIO()
+    writer = ContainerWriter(file, header)
+    for block in blocks:
+        writer.write(*block)
+    writer.finish(shape)
+    return file.getvalue()
 
 
 def in_json(model, message, length):
@@ -158,11 +169,8 @@ def blocks_in_json():
         n = len(data) // header.dtype.itemsize
         if n == 0 or len(block) > 2 * len(data):
             continue  # a container has no such blocks
-        file = io.BytesIO()
-        writer = ContainerWriter(file, header)
-        writer.write(n, method, bytes.fromhex(block))
-        writer.finish((n,))
-        yield {"name": name, "file": file.getvalue().hex(), "data": data.hex()}
+        file = in_a_container(header, [(n, method, bytes.fromhex(block))], (n,))
+        yield {"name": name, "file": file.hex(), "data": data.hex()}
 
 
 def arrays():
@@ -294,6 +302,11 @@ def write_files(folder):
     sink = io.BytesIO()
     bbans.compress_file(io.BytesIO(TABLE.encode()), sink, kind="csv")
     files |= {"table.csv": TABLE.encode(), "table.bbz": sink.getvalue()}
+    size, long = too_long_a_table()
+    piece = b"\2" + uvarint(size) + uvarint(len(long)) + long
+    files["long.bbz"] = in_a_container(Header(0), [(size, 5, piece)], (size,))
+    # Axes of any length, of no elements.
+    files["endless.bbz"] = in_a_container(Header(17, axis=1), [], (2**40, 0))
     for name in ("container_v3", "records_v1"):
         shutil.copy(VECTORS / f"{name}.json", folder)
     for name, content in (

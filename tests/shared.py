@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bbans import LGSSM, VAE, Alphabet, DeepSSM, Message, MultivariateGaussianHMM
 from bbans import networks as nn
 from bbans._lib import ffi, lib
+from bbans._records import uvarint
 from bbans.distributions import quantise
 from bbans.frozen import (
     FrozenContextMixer,
@@ -321,3 +322,14 @@ def name_in_c(model):
     name = ffi.new("uint8_t[8]")
     assert lib.bbans_model_fingerprint(model, name) == 0
     return bytes(name)
+
+
+def too_long_a_table():
+    """The bytes of a table, and its block: columns that are each no longer than it, and
+    together are, before one of a form that is not known."""
+    rows, size = 10, 1000
+    word = b"w" * 99 + b"\n"
+    words = uvarint(1) + 2 * uvarint(len(word)) + word
+    same = b"\2" + uvarint(1) + b"\4" + uvarint(0) + b"\4" + uvarint(2 * rows)
+    head = uvarint(rows) + uvarint(3) + b",\0" + 2 * uvarint(0)
+    return size, head + 2 * (b"\1" + words + same) + b"\xff"

@@ -10,6 +10,7 @@ import pytest
 import reference as ref
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import too_long_a_table
 
 import bbans
 from bbans._records import RecordReader
@@ -440,3 +441,10 @@ def test_a_table_has_its_number_of_bytes():
     for n in (1, 35, 37, 5000):
         with pytest.raises(CorruptError):
             decode_table(table, np.empty(n, np.uint8))
+
+
+def test_columns_are_together_no_longer_than_the_table():
+    """Or a small block of many columns would take gigabytes before it is refused."""
+    size, block = too_long_a_table()
+    with pytest.raises(CorruptError, match="a column is longer than the table"):
+        decode_table(block, np.empty(size, np.uint8))

@@ -435,8 +435,11 @@ def decode_table(data: Buffer, out: Octets) -> None:
             raise CorruptError("a table has a number that is too large")
         channels = [*values.reshape(n_rows, n_channels).T]
     parts: list[Cells | bytes] = []
+    left = out.size  # bytes, for the cells of all columns that are still to come
     for _ in range(n_columns):
-        parts += [_decode_column(reader, n_rows, out.size, channels), delimiter]
+        cells = _decode_column(reader, n_rows, out.size, left, channels)
+        left -= int(cells.lengths.sum())
+        parts += [cells, delimiter]
     parts[-1] = _ENDS[end]
     reader.end()
     if channels:
@@ -454,9 +457,10 @@ def decode_table(data: Buffer, out: Octets) -> None:
 
 
 def _decode_column(
-    reader: RecordReader, n: int, limit: int, channels: list[Integers]
+    reader: RecordReader, n: int, limit: int, left: int, channels: list[Integers]
 ) -> Cells:
-    """The n cells of a column, of at most `limit` bytes; channels are taken."""
+    """The n cells of a column of a table of `limit` bytes, of which `left` may be of
+    this column; channels are taken."""
     where = "a column"
     flags = reader.read(1, where)[0]
     form, joint = flags & 0x3F, bool(flags & _JOINT)
@@ -464,7 +468,7 @@ def _decode_column(
     if form > PATTERN or (joint and form < NUMBERS) or (explicit and form != NUMBERS):
         raise CorruptError("a column has a form that is not known")
     if form == TEXT:
-        return read_strings(reader, n, limit, where)
+        return read_strings(reader, n, left, where)
     if form == CHOICE:
         n_words = reader.uvarint(where)
         if not 1 <= n_words <= n:
@@ -473,7 +477,7 @@ def _decode_column(
         index = read_integers(reader, n, where)
         if index.min() < 0 or index.max() >= n_words:
             raise CorruptError("a column has a word that is not listed")
-        if words.lengths[index].sum() > limit:
+        if words.lengths[index].sum() > left:
             raise CorruptError("a column is longer than the table")
         return words.take(index)
     if form == NUMBERS:
@@ -504,6 +508,8 @@ def _decode_column(
         ):
             raise CorruptError("a column has an impossible number of decimals")
         cells = joined([before, decimal.write(series[0], places), after], count)
+    if cells.lengths.sum() + others.lengths.sum() > left:
+        raise CorruptError("a column is longer than the table")
     return interleaved(cells, others, ~wrong) if len(others) else cells
 
 

@@ -338,6 +338,9 @@ export const cases = {
     const limits = { until, maxSize: 20 };
     await throws(() => bbans.decode(bytes(message), model, 1000, limits), "LimitError");
     await throws(() => bbans.decode(bytes(message), model, 20, { until }), "CorruptError");
+    for (const length of [-5, 1.5, NaN, "7"]) {
+      await throws(() => model.decode(bytes(message), length, { until }), "ModelError", /number/);
+    }
     const english = bbans.Model.load(await read("english.bbm"));
     await throws(() => english.decode(bytes("01"), 9, { until }), "ModelError", /predictive/);
   },
@@ -373,6 +376,75 @@ export const cases = {
     const error = await throws(() => bbans.Model.load(bytes("8962626d03")), "TruncatedError");
     equal(error.status, -12);
     ok(error instanceof Error && "name" in error, "an Error");
+  },
+
+  async "arguments that are out of range, by which no memory is overwritten"({ bbans, read }) {
+    const english = bbans.Model.load(await read("english.bbm"));
+    const codec = bbans.RecordCodec.load(await read("lines.bbm"));
+    const [line] = await read("lines.json");
+    const record = bytes((await read("messages.json"))[0]);
+    const records = bbans.Records.open(await read("lines.bbr"));
+    const message = english.encode(utf8("as they are"));
+    for (const maxSize of [-1, NaN, null, "9"]) {
+      await throws(() => codec.decode(record, { maxSize }), "ModelError", /maxSize/);
+      await throws(() => records.get(0, { maxSize }), "ModelError", /maxSize/);
+      await throws(() => english.decode(message, 11, { maxSize }), "ModelError", /maxSize/);
+      await throws(() => bbans.decompress(bytes(""), { maxSize }), "ModelError", /maxSize/);
+    }
+    for (const length of [-5, 1.5, NaN, null, "7"]) {
+      await throws(() => english.decode(message, length), "ModelError", /number of symbols/);
+    }
+    for (const offsets of [[-9, 2], [5, 2], [NaN, 2], [0, 1e9], [0n, 2n]]) {
+      await throws(() => bbans.decodeBatch(message, offsets, [3], english), "ModelError", /offsets/);
+    }
+    for (const from of [-3, NaN, 1.5]) {
+      await throws(() => bbans.posterior(utf8("text"), english, { from }), "ModelError", /from/);
+    }
+    const time = new BigInt64Array(2);
+    for (const multiplier of [0, -1, 1.5, 1e10, "a"]) {
+      const options = { dtype: "datetime64", unit: "s", multiplier };
+      await throws(() => bbans.compress(time, options), "ModelError", /multiplier/);
+    }
+    for (const dtype of ["__proto__", "toString"]) {
+      await throws(() => bbans.compress(time, { dtype }), "ModelError", /dtype/);
+    }
+    await throws(() => bbans.compress(time, { shape: [1, 2], axis: NaN }), "ModelError", /axis/);
+    await throws(() => english.encode(Uint16Array.of(97)), "SymbolError", /Uint16Array/);
+    equal(codec.decode(record), line);
+  },
+
+  async "what has been freed, or is of another instance, is refused"({ load, bbans, read }) {
+    const file = await read("english.bbm");
+    const other = (await load()).Model.load(file);
+    const text = await read("book.txt");
+    const works = [
+      () => bbans.compress(text, { model: other }),
+      () => bbans.costs(utf8(text), { model: other }),
+      () => new bbans.RecordCodec(other),
+      () => bbans.Records.write(["a"], other),
+      () => bbans.encode(utf8(text), other),
+    ];
+    for (const work of works) await throws(work, "ModelError", /another instance/);
+    const coded = await read("english.bbz");
+    await throws(() => bbans.decompress(coded, { model: other }), "ModelError", /another instance/);
+    await throws(() => bbans.compress(text, { model: "english" }), "ModelError", /a bbans.Model/);
+    const codec = bbans.RecordCodec.load(await read("lines.bbm"));
+    codec.free();
+    await throws(() => codec.encode("a"), "ModelError", /freed/);
+    await throws(() => codec.decode(bytes("00")), "ModelError", /freed/);
+    const records = bbans.Records.open(await read("lines.bbr"));
+    records.free();
+    await throws(() => records.get(0), "ModelError", /freed/);
+    await throws(() => records.text(), "ModelError", /freed/);
+  },
+
+  async "containers whose axes and columns are longer than all memory"({ bbans, read }) {
+    const endless = await read("endless.bbz");
+    const { data, shape } = bbans.decompress(endless);
+    equal([data.length, ...shape], [0, 0, 2 ** 40]);
+    equal(bbans.compress(data, { shape, axis: 1, channels: 1 }), endless);
+    const long = await read("long.bbz");
+    await throws(() => bbans.decompress(long), "CorruptError", /a column is longer/);
   },
 
   async "damage is an error, and the instance goes on"({ bbans, read }) {
