@@ -24,7 +24,8 @@ __all__ = ["Network"]
 _LAYERS: dict[str, Any] = {
     name: cls
     for name in layers.__all__
-    if isinstance(cls := getattr(layers, name), type)
+    # By isinstance, tuple[int] is a class too in Python 3.10.
+    if issubclass(type(cls := getattr(layers, name)), type)
     and issubclass(cls, Node)
     and cls not in (Node, layers.Affine)
 }
