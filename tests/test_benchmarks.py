@@ -11,7 +11,12 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
 HELPERS = {"clock", "engine", "made", "report"}
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - HELPERS)
 CHEAP = ["gaussian", "packets"]
-NEEDS = {"cluster": "distributed", "sklearn_hmm": "hmmlearn", "zarr_store": "zarr"}
+NEEDS = {
+    "cluster": "distributed",
+    "sklearn_hmm": "hmmlearn",
+    "wasm": "ziglang",
+    "zarr_store": "zarr",
+}
 
 
 def run(name, *options):
