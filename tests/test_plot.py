@@ -246,6 +246,7 @@ def test_the_path_of_a_trellis_is_that_of_the_message():
     assert (weights[at[:, 0], at[:, 1]] > 0.01).all()
     assert len(edges.get_segments()) >= 24
     assert plot.trellis(X[:3], SMALL).lines[0].get_ydata().size == 0  # range coded
+    assert len(plot.trellis(X[:1], SMALL).collections) == 1  # a step, and no edges
 
 
 # ---- files

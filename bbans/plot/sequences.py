@@ -320,11 +320,11 @@ def trellis(x: Any, model: Any, *, length: int = 40, ax: Axes | None = None) -> 
     ax = axes_of(ax, 10, 1.2 + 0.28 * min(K, 24))
     from matplotlib.collections import LineCollection
 
-    ax.add_collection(
-        LineCollection(
-            from_to, colors=neutral(), linewidths=1, alpha=np.clip(shade, 0.08, 1)
+    if from_to:  # there are two steps
+        alpha = np.clip(shade, 0.08, 1)
+        ax.add_collection(
+            LineCollection(from_to, colors=neutral(), linewidths=1, alpha=alpha)
         )
-    )
     times, states = np.nonzero(weights > _LEAST)
     ax.scatter(
         times, states, s=130 * weights[times, states], color=COLOURS[0], zorder=2,
