@@ -135,6 +135,15 @@ export function iterated(source) {
   };
 }
 
+/** Leave what is iterated over before its end. */
+export async function leave(chunks) {
+  try {
+    await chunks.return?.();
+  } catch {
+    // which would hide why it was left
+  }
+}
+
 /** Arrays one behind the other. */
 export function joined(arrays, Type) {
   if (arrays.length === 1) return arrays[0];

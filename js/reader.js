@@ -16,7 +16,7 @@ import {
   TruncatedError,
   WrongModelError,
 } from "./errors.js";
-import { CHUNK, Input, iterated, joined, limitOf, Owner, Scratch } from "./memory.js";
+import { CHUNK, Input, iterated, joined, leave, limitOf, Owner, Scratch } from "./memory.js";
 import { Model } from "./models.js";
 import { decodePieces } from "./pieces.js";
 
@@ -274,7 +274,7 @@ async function* readStream(core, source, options) {
     }
   } finally {
     input.free();
-    if (!input.ended) await chunks.return?.();
+    if (!input.ended) await leave(chunks);
   }
 }
 

@@ -7,7 +7,7 @@ import { bytesOf } from "./core.js";
 import * as elements from "./elements.js";
 import { ModelError, Status, SymbolError } from "./errors.js";
 import { planOf } from "./layout.js";
-import { CHUNK, iterated, joined, Owner, Scratch } from "./memory.js";
+import { CHUNK, iterated, joined, leave, Owner, Scratch } from "./memory.js";
 import { Model } from "./models.js";
 
 const LEVEL_DEFAULT = 5;
@@ -252,7 +252,7 @@ export async function* compressStream(core, source, options = {}) {
     yield writer.end([total]);
   } finally {
     writer.free();
-    if (!ended) await chunks.return?.();
+    if (!ended) await leave(chunks);
   }
 }
 

@@ -261,6 +261,17 @@ export const cases = {
     ok(bbans.memory.used <= used, "memory that a stream leaves");
   },
 
+  async "streams that fail as they are cancelled, and why they were"({ bbans }) {
+    const source = new ReadableStream({
+      start: (controller) => controller.enqueue(new Uint8Array(100)),
+      cancel: () => fail("cancelled"),
+    });
+    const all = async () => {
+      for await (const _ of bbans.decompressStream(source)) fail("a block");
+    };
+    await throws(all, "FormatError", /not a bbans container/);
+  },
+
   async "files of records"({ bbans, read }) {
     const lines = await read("lines.json");
     const records = bbans.Records.open(await read("lines.bbr"));
