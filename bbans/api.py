@@ -149,6 +149,8 @@ def costs(
     if coder is not None and not isinstance(coder, Coder):
         from bbans.frozen.engine import as_engine
 
+        if level is not None:
+            raise ModelError(f"a model has no level: leave out level={level!r}")
         units = as_engine(coder).cost_units(data)
         bits: NDArray[np.float64] = units / lib.BBANS_COST_BIT
         return bits
@@ -161,7 +163,7 @@ def costs(
         raise ModelError(
             f"{what} one model for each block, sent along, and no bits of single "
             "elements: pass a frozen model or a MixingCoder, or look at the blocks "
-            "with bbans.plot.rate"
+            "with bbans.plot.blocks"
         )
     return made.costs(data)
 

@@ -246,6 +246,7 @@ def test_codecs_that_fail_to_decode(decoded, text):
         (lambda: ModelCoder("english"), "a frozen model, not"),
         (lambda: bbans.compress(b"x", ByteCoder(), level=3), "has a level of its own"),
         (lambda: bbans.compress(b"x", level=11), "level must be an integer, 1 to 9"),
+        (lambda: bbans.compress(b"x", level="5"), "level must be an integer, 1 to 9"),
         (lambda: bbans.compress(b"x", "model.bbm"), "load_model"),
         (lambda: bbans.compress(b"x", threads=0), "threads must be"),
         (lambda: bbans.decompress(bbans.compress(b"x"), threads="2"), "threads must"),

@@ -221,6 +221,8 @@ def test_by_one_name():
         ([1, 2], SignalCoder(), None),
         (b"abc", "english.bbm", None),
         (b"abc", MixingCoder(), 3),
+        (b"abc", None, "5"),
+        ([0, 1], HMMS["peaked"], 5),
     ],
 )
 def test_what_has_none(data, coder, level):

@@ -131,4 +131,5 @@ class MixingCoder(Coder):
 
 def bytes_coder(level: int = LEVEL_DEFAULT) -> Coder:
     """The coder of bytes and text at a level, if nothing is said of them."""
+    level = as_integer(level, "level", 1, LEVEL_MAX)
     return ByteCoder(level=level) if level < LEVEL_MIN else MixingCoder(level)
