@@ -1,11 +1,11 @@
 """The C library as WebAssembly: sizes of the npm package's modules, and speeds.
 
 wasm.c is compiled by -O3, for this machine, and for WebAssembly with its vectors and
-without, in a temporary folder; with --quick by -O1, so that only a full run tells
-speeds. It codes 2 MB of the help of pydoc (or dickens of --data) by the byte coder, and
-256 KB of it by the mixing coder and under HMMs, under node, wasmtime and natively; its
-rates are those of the fastest of five runs, per second of processor time. Modules are
-what js/build.py makes (--quick: what it has made).
+without, in a temporary folder; with --quick by -O1, and not without vectors, so that
+only a full run tells speeds. It codes 2 MB of the help of pydoc (or dickens of --data)
+by the byte coder, and 256 KB of it by the mixing coder and under HMMs, under node,
+wasmtime and natively; its rates are those of the fastest of five runs, per second of
+processor time. Modules are what js/build.py makes (--quick: what it has made).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +145,23 @@ def main() -> None:
         data, n = folder / "data", len(text)
         data.write_bytes(text + model.read_bytes())
 
-        native = build(folder / "native", ("cc",), rows.quick)
-        vectors = build(folder / "vectors.wasm", (*ZIG, "-msimd128"), rows.quick)
-        plain = build(folder / "plain.wasm", ZIG, rows.quick)
+        commands = {"native": ("cc",), "vectors.wasm": (*ZIG, "-msimd128")}
+        if not rows.quick:
+            commands["plain.wasm"] = ZIG
+        with ThreadPoolExecutor(2) as pool:
+            made = pool.map(
+                lambda item: build(folder / item[0], item[1], rows.quick),
+                commands.items(),
+            )
+        native, vectors, *plain = made
         runs: dict[str, dict[str, float]] = {}
         if program := rows.program("node", "node"):
             rows.used(f"node {first_line(program, '--version')}")
             node = folder / "node.mjs"
             node.write_text(NODE)
-            for where, module in (("", vectors), (", no vectors", plain)):
+            for where, module in zip(
+                ("", ", no vectors"), [vectors, *plain], strict=False
+            ):
                 command = [program, str(node), str(module), str(n)]
                 runs[f"node{where}"] = run(command, data)
         if wasmtime := rows.peer("wasmtime", "wasmtime"):
