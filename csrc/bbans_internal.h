@@ -98,6 +98,24 @@ static inline size_t bbans_bisect(const uint32_t *edge, size_t *n,
     return lo;
 }
 
+/* The same of numbers of 16 bits, little-endian and rising: how many are surely
+ * below another, with *n, at most `enough` (>= 1), that follow them; those
+ * below end among these.  Without branches that depend on the numbers: those
+ * would be mispredicted. */
+static inline size_t bbans_bisect_numbers(const uint8_t *number, size_t *n,
+                                          uint32_t other, size_t enough)
+{
+    size_t lo = 0;
+
+    while (*n > enough) { /* those below end in [lo, lo + *n] */
+        const size_t half = *n / 2;
+
+        lo += bbans_load_le16(number + 2 * (lo + half - 1)) < other ? half : 0;
+        *n -= half;
+    }
+    return lo;
+}
+
 /* The symbol of a slot that is not below edge[symbol]. */
 size_t bbans_find_from(const uint32_t *edge, size_t symbols, size_t symbol,
                        uint32_t slot);

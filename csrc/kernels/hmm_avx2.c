@@ -94,18 +94,10 @@ AVX2 static inline size_t below(const uint8_t *number, size_t n, uint32_t other,
     static const int32_t pairs[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
     const __m256i v = _mm256_set1_epi16((short)other);
     __m256i mask = _mm256_set1_epi32(-1);
-    size_t count = 0;
+    size_t count = bbans_bisect_numbers(number, &n, other, 4 * NUMBERS);
 
     *hit = 0;
-    while (n > 4 * NUMBERS) { /* the numbers below end in [0, n] */
-        const size_t half = n / 2;
-
-        if (bbans_load_le16(number + 2 * (half - 1)) < other) {
-            count += half;
-            number += 2 * half;
-        }
-        n -= half;
-    }
+    number += 2 * count;
     for (; n >= NUMBERS; n -= NUMBERS, number += 2 * NUMBERS)
         count +=
             (size_t)__builtin_popcount(below_16(LOAD(number), v, mask, hit)) /

@@ -82,18 +82,10 @@ AVX512 static inline size_t below(const uint8_t *number, size_t n,
                                   uint32_t other, size_t *hit)
 {
     const __m512i v = _mm512_set1_epi16((short)other);
-    size_t count = 0;
+    size_t count = bbans_bisect_numbers(number, &n, other, 4 * NUMBERS);
 
     *hit = 0;
-    while (n > 4 * NUMBERS) { /* the numbers below end in [0, n] */
-        const size_t half = n / 2;
-
-        if (bbans_load_le16(number + 2 * (half - 1)) < other) {
-            count += half;
-            number += 2 * half;
-        }
-        n -= half;
-    }
+    number += 2 * count;
     while (n > 0) {
         const size_t some = n < NUMBERS ? n : NUMBERS;
         const __mmask32 there = (__mmask32)bbans_first_bits(some);

@@ -108,22 +108,16 @@ static uint64_t dot(const uint32_t *weight, const uint32_t *value,
     return sum;
 }
 
-/* Without branches that depend on the numbers: those would be mispredicted. */
 static size_t below(const uint8_t *number, size_t n, uint32_t other,
                     size_t *hit)
 {
     const size_t all = n;
-    size_t lo = 0;
+    size_t lo;
 
     *hit = 0;
     if (n == 0)
         return 0;
-    while (n > 1) { /* those below end in [lo, lo + n] */
-        const size_t half = n / 2;
-
-        lo += bbans_load_le16(number + 2 * (lo + half - 1)) < other ? half : 0;
-        n -= half;
-    }
+    lo = bbans_bisect_numbers(number, &n, other, 1);
     lo += bbans_load_le16(number + 2 * lo) < other;
     *hit = lo < all && bbans_load_le16(number + 2 * lo) == other;
     return lo;

@@ -225,18 +225,10 @@ static inline size_t below(const uint8_t *number, size_t n, uint32_t other,
                            size_t *hit)
 {
     const v128_t v = wasm_u16x8_splat((uint16_t)other);
-    size_t count = 0;
+    size_t count = bbans_bisect_numbers(number, &n, other, 4 * NUMBERS);
 
     *hit = 0;
-    while (n > 4 * NUMBERS) { /* the numbers below end in [0, n] */
-        const size_t half = n / 2;
-
-        if (bbans_load_le16(number + 2 * (half - 1)) < other) {
-            count += half;
-            number += 2 * half;
-        }
-        n -= half;
-    }
+    number += 2 * count;
     for (; n >= NUMBERS; n -= NUMBERS, number += 2 * NUMBERS) {
         const v128_t w = wasm_v128_load(number);
 
