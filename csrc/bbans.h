@@ -1178,6 +1178,8 @@ typedef struct {
                                        columns j: [tile][stride / 2][j][2],
                                        i in pairs                       */
     const int16_t *short_columns;   /* [stride j][stride i] the same    */
+    const int16_t *short_sums;      /* [symbols + 8][stride i] C_i,x at 15
+                                       bits, the last ones all alike    */
     const bbans_contexts *contexts; /* NULL but for autoregressive ones */
 } bbans_hmm;
 

@@ -281,14 +281,19 @@ void bbans_context_find(const bbans_hmm *hmm, bbans_path *path,
                         uint32_t slot, uint32_t *symbol, uint32_t *start,
                         uint32_t *freq);
 
+/* sum_i p_i C_i[x], below 2^60. */
+static inline uint64_t bbans_hmm_mean(const bbans_hmm *hmm,
+                                      const uint32_t *predicted, size_t x)
+{
+    return bbans_kernel.hmm->dot(
+        predicted, hmm->emission_sums + x * hmm->stride, hmm->stride);
+}
+
 /* The sum of weights of the states, whose edges all end in 2^prec. */
 static inline uint64_t bbans_hmm_sum(const bbans_hmm *hmm,
                                      const uint32_t *predicted)
 {
-    return bbans_kernel.hmm->dot(
-               predicted, hmm->emission_sums + hmm->symbols * hmm->stride,
-               hmm->stride) >>
-           hmm->prec;
+    return bbans_hmm_mean(hmm, predicted, hmm->symbols) >> hmm->prec;
 }
 
 /* floor(sum_i p_i C_i[x] / sum_i p_i), as below, by the sums of all states. */
@@ -296,10 +301,7 @@ static inline uint32_t bbans_hmm_edge(const bbans_hmm *hmm,
                                       const uint32_t *predicted, uint64_t sum,
                                       size_t x)
 {
-    return (uint32_t)(bbans_kernel.hmm->dot(
-                          predicted, hmm->emission_sums + x * hmm->stride,
-                          hmm->stride) /
-                      sum);
+    return (uint32_t)(bbans_hmm_mean(hmm, predicted, x) / sum);
 }
 
 /* Of the predictive distribution that weights of the states and edges cdf

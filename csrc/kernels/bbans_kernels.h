@@ -82,6 +82,13 @@ typedef struct {
     /* The sum of weight[i] value[i], below 2^64. */
     uint64_t (*dot)(const uint32_t *weight, const uint32_t *value,
                     size_t stride);
+    /* About which symbol holds a slot, of 2^prec, of the predictive
+     * distribution of weights: how many of rows 1 .. symbols - 1 of sums
+     * [symbols + 1] [stride] have sum_i h_i sums[x][i] <= that of the last row
+     * times (2 slot
+     * + 1) / 2^(prec + 1), with h_i = weight[i] >> 17. */
+    size_t (*guess)(const uint32_t *weight, const int16_t *sums, size_t symbols,
+                    size_t stride, unsigned prec, uint32_t slot);
     /* Contexts of x[t], of which x[0 .. t - 1] are read; and a symbol placed in
      * them. */
     void (*walk)(const bbans_hmm *hmm, const uint32_t *x, size_t t,
@@ -90,6 +97,16 @@ typedef struct {
     /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
     size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
 } bbans_hmm_kernels;
+
+/* Rows of short_sums from row `symbols` on: a kernel may read them. */
+#define BBANS_ROWS_AFTER 8
+
+/* all < 2^30 */
+static inline uint32_t bbans_guess_limit(uint32_t all, unsigned prec,
+                                         uint32_t slot)
+{
+    return (uint32_t)((uint64_t)all * (2 * slot + 1) >> (prec + 1));
+}
 
 /* A tile of short_pairs: from column j on, the width of its rows, and where the
  * pair of states 2 a and 2 a + 1 lies in it. */

@@ -136,10 +136,78 @@ AVX2 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
     return lo - (uint32_t)-SUM32(above);
 }
 
+/* The upper 15 bits of 16 weights. */
+AVX2 static inline __m256i short_weights(const uint32_t *weight)
+{
+    return _mm256_permute4x64_epi64(
+        _mm256_packus_epi32(_mm256_srli_epi32(LOAD(weight), 17),
+                            _mm256_srli_epi32(LOAD(weight + 8), 17)),
+        0xd8);
+}
+
+/* The sums of eight vectors of 8. */
+AVX2 static inline __m256i sums_of_8(const __m256i *v)
+{
+    const __m256i low = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]),
+                                          _mm256_hadd_epi32(v[2], v[3]));
+    const __m256i high = _mm256_hadd_epi32(_mm256_hadd_epi32(v[4], v[5]),
+                                           _mm256_hadd_epi32(v[6], v[7]));
+
+    return ADD32(_mm256_permute2x128_si256(low, high, 0x20),
+                 _mm256_permute2x128_si256(low, high, 0x31));
+}
+
+#define PROBES 8
+
+/* Eight rows at equal steps; what is beyond lo + n does not count. */
+AVX2 static size_t guess(const uint32_t *weight, const int16_t *sums,
+                         size_t symbols, size_t stride, unsigned prec,
+                         uint32_t slot)
+{
+    int16_t h[BBANS_STATES_MAX];
+    const int16_t *last = sums + symbols * stride;
+    size_t lo = 0, n = symbols - 1, i; /* the answer is in lo .. lo + n */
+    __m256i limit = ZERO;
+
+    for (i = 0; i < stride; i += 16) {
+        const __m256i w = short_weights(weight + i);
+
+        STORE(h + i, w);
+        limit = ADD32(limit, _mm256_madd_epi16(w, LOAD(last + i)));
+    }
+    limit = SET32((int)bbans_guess_limit(SUM32(limit), prec, slot));
+    while (n > 0) {
+        const size_t step = n / PROBES + 1, apart = step * stride;
+        const int16_t *row = sums + lo * stride + apart;
+        __m256i sum[PROBES], w = LOAD(h);
+        size_t count, k;
+
+        BBANS_UNROLLED
+        for (k = 0; k < PROBES; k++)
+            sum[k] = _mm256_madd_epi16(w, LOAD(row + k * apart));
+        for (i = 16; i < stride; i += 16) {
+            w = LOAD(h + i);
+            row += 16;
+            BBANS_UNROLLED
+            for (k = 0; k < PROBES; k++)
+                sum[k] =
+                    ADD32(sum[k], _mm256_madd_epi16(w, LOAD(row + k * apart)));
+        }
+        count = PROBES - (size_t)__builtin_popcount(
+                             (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(
+                                 _mm256_cmpgt_epi32(sums_of_8(sum), limit))));
+        count = count < n / step ? count : n / step;
+        lo += step * count;
+        n = n - step * count < step ? n - step * count : step - 1;
+    }
+    return lo;
+}
+
 const bbans_hmm_kernels bbans_hmm_avx2 = {.filter = filter,
                                           .posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,
+                                          .guess = guess,
                                           .walk = walk,
                                           .place = place,
                                           .rank = rank};

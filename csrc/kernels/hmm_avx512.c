@@ -120,10 +120,17 @@ AVX512 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
     return at_most;
 }
 
+static size_t guess(const uint32_t *weight, const int16_t *sums, size_t symbols,
+                    size_t stride, unsigned prec, uint32_t slot)
+{
+    return bbans_hmm_avx2.guess(weight, sums, symbols, stride, prec, slot);
+}
+
 const bbans_hmm_kernels bbans_hmm_avx512 = {.filter = filter,
                                             .posterior = posterior,
                                             .interval = interval,
                                             .dot = dot,
+                                            .guess = guess,
                                             .walk = walk,
                                             .place = place,
                                             .rank = rank};

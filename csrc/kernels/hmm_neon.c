@@ -190,10 +190,37 @@ static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
     return lo;
 }
 
+static void short_weights(const uint32_t *weight, size_t stride, int16_t *h)
+{
+    size_t i;
+
+    for (i = 0; i < stride; i += 4)
+        vst1_s16(h + i, vreinterpret_s16_u16(
+                            vmovn_u32(vshrq_n_u32(vld1q_u32(weight + i), 17))));
+}
+
+static uint32_t short_dot(const int16_t *weight, const int16_t *value,
+                          size_t stride)
+{
+    int32x4_t even = vdupq_n_s32(0), odd = even;
+    size_t i;
+
+    for (i = 0; i < stride; i += 8) {
+        const int16x8_t w = vld1q_s16(weight + i), v = vld1q_s16(value + i);
+
+        even = vmlal_s16(even, vget_low_s16(w), vget_low_s16(v));
+        odd = vmlal_high_s16(odd, w, v);
+    }
+    return (uint32_t)vaddvq_s32(vaddq_s32(even, odd));
+}
+
+#include "guess.h"
+
 const bbans_hmm_kernels bbans_hmm_neon = {.filter = filter,
                                           .posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,
+                                          .guess = guess,
                                           .walk = walk,
                                           .place = place,
                                           .rank = rank};

@@ -108,6 +108,27 @@ static uint64_t dot(const uint32_t *weight, const uint32_t *value,
     return sum;
 }
 
+static uint32_t short_dot(const int16_t *weight, const int16_t *value,
+                          size_t stride)
+{
+    uint32_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < stride; i++) /* the sum of weights is below 2^15 */
+        sum += (uint32_t)(weight[i] * value[i]);
+    return sum;
+}
+
+static void short_weights(const uint32_t *weight, size_t stride, int16_t *h)
+{
+    size_t i;
+
+    for (i = 0; i < stride; i++)
+        h[i] = (int16_t)(weight[i] >> 17);
+}
+
+#include "guess.h"
+
 static size_t below(const uint8_t *number, size_t n, uint32_t other,
                     size_t *hit)
 {
@@ -135,6 +156,7 @@ const bbans_hmm_kernels bbans_hmm_portable = {.filter = filter,
                                               .posterior = posterior,
                                               .interval = interval,
                                               .dot = dot,
+                                              .guess = guess,
                                               .walk = walk,
                                               .place = place,
                                               .rank = rank};

@@ -266,10 +266,37 @@ static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
     return lo;
 }
 
+static void short_weights(const uint32_t *weight, size_t stride, int16_t *h)
+{
+    size_t i;
+
+    for (i = 0; i < stride; i += 8)
+        wasm_v128_store(
+            h + i, wasm_u16x8_narrow_i32x4(
+                       wasm_u32x4_shr(wasm_v128_load(weight + i), 17),
+                       wasm_u32x4_shr(wasm_v128_load(weight + i + 4), 17)));
+}
+
+static uint32_t short_dot(const int16_t *weight, const int16_t *value,
+                          size_t stride)
+{
+    v128_t sum = wasm_i32x4_const_splat(0);
+    size_t i;
+
+    for (i = 0; i < stride; i += 8)
+        sum = wasm_i32x4_add(sum,
+                             wasm_i32x4_dot_i16x8(wasm_v128_load(weight + i),
+                                                  wasm_v128_load(value + i)));
+    return sum_of_4(sum);
+}
+
+#include "guess.h"
+
 const bbans_hmm_kernels bbans_hmm_wasm = {.filter = filter,
                                           .posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,
+                                          .guess = guess,
                                           .walk = walk,
                                           .place = place,
                                           .rank = rank};

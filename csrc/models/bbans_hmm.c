@@ -14,7 +14,8 @@ static uint64_t words_over_states(uint64_t states, uint64_t symbols)
 {
     const uint64_t stride = bbans_states_stride((size_t)states);
 
-    return stride * (stride + 1 + states + symbols + symbols + 1);
+    return stride * (stride + 1 + states + symbols + symbols + 1) +
+           stride * (symbols + BBANS_ROWS_AFTER) / 2;
 }
 
 static uint64_t words_of_cdfs(uint64_t states, uint64_t symbols)
@@ -117,7 +118,7 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
                             size_t memory_bytes)
 {
     const size_t stride = bbans_states_stride(states);
-    int16_t *pairs, *columns;
+    int16_t *pairs, *columns, *sums;
     uint32_t *word;
     size_t i, j;
 
@@ -146,7 +147,9 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
     memory = bbans_align(memory);
     hmm->short_pairs = pairs = (int16_t *)memory;
     hmm->short_columns = columns = pairs + stride * stride;
-    hmm->initial = word = (uint32_t *)memory + stride * stride;
+    hmm->short_sums = sums = columns + stride * stride;
+    hmm->initial = word = (uint32_t *)memory + stride * stride +
+                          stride * (symbols + BBANS_ROWS_AFTER) / 2;
     hmm->into = word = bbans_put_transposed(word, initial, states, 1, stride);
     hmm->emitting = word =
         bbans_put_transposed(word, transition, states, states, stride);
@@ -160,6 +163,10 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
                 i < states && j < states
                     ? to_15_bits(transition[i * states + j], prec)
                     : 0;
+    for (i = 0; i < (symbols + BBANS_ROWS_AFTER) * stride; i++)
+        sums[i] = i / stride > symbols
+                      ? sums[i - stride]
+                      : to_15_bits(hmm->emission_sums[i], prec);
     /* Last, and in the order of the masses: see bbans_hmm_masses. */
     hmm->transition_cdf = word = bbans_put_cdf(word, initial, 1, states);
     hmm->emission_cdf = word = bbans_put_cdf(word, transition, states, states);
@@ -269,13 +276,51 @@ bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
     return BBANS_OK;
 }
 
+/* The symbol x with sum(x) < limit <= sum(x + 1), and these sums, which rise
+ * from 0 to more than the limit: sum(x) = sum_i p_i C_i[x].  The guess is right
+ * or next to it but for symbols of few slots, of which there may be many. */
+static size_t find(const bbans_hmm *hmm, const uint32_t *predicted,
+                   uint32_t slot, uint64_t limit, uint64_t sum[2])
+{
+    size_t lo = bbans_kernel.hmm->guess(
+        predicted, hmm->short_sums, hmm->symbols, hmm->stride, hmm->prec, slot);
+    size_t hi = lo + 1, step = 1;
+
+    sum[0] = bbans_hmm_mean(hmm, predicted, lo);
+    sum[1] = bbans_hmm_mean(hmm, predicted, hi);
+    for (; sum[0] >= limit; step *= 2) {
+        hi = lo;
+        sum[1] = sum[0];
+        lo = lo > step ? lo - step : 0;
+        sum[0] = bbans_hmm_mean(hmm, predicted, lo);
+    }
+    for (; sum[1] < limit; step *= 2) {
+        lo = hi;
+        sum[0] = sum[1];
+        hi = hmm->symbols - hi > step ? hi + step : hmm->symbols;
+        sum[1] = bbans_hmm_mean(hmm, predicted, hi);
+    }
+    while (hi - lo > 1) {
+        const size_t mid = lo + (hi - lo) / 2;
+        const uint64_t middle = bbans_hmm_mean(hmm, predicted, mid);
+
+        if (middle < limit) {
+            lo = mid;
+            sum[0] = middle;
+        } else {
+            hi = mid;
+            sum[1] = middle;
+        }
+    }
+    return lo;
+}
+
 bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
                                     const uint32_t *predicted, uint32_t slot,
                                     uint32_t *symbol, uint32_t *start,
                                     uint32_t *freq)
 {
-    size_t lo = 0, hi;
-    uint64_t sum;
+    uint64_t sum, edge[2];
 
     if (hmm == NULL || predicted == NULL || symbol == NULL || start == NULL ||
         freq == NULL)
@@ -285,21 +330,9 @@ bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
     sum = bbans_hmm_sum(hmm, predicted);
     if (sum == 0)
         return BBANS_ERR_TOTAL;
-    *start = 0;
-    *freq = (uint32_t)1 << hmm->prec;
-    for (hi = hmm->symbols; hi - lo > 1;) {
-        const size_t mid = lo + (hi - lo) / 2;
-        const uint32_t edge = bbans_hmm_edge(hmm, predicted, sum, mid);
-
-        if (edge <= slot) { /* start <= slot < freq, which are edges here */
-            lo = mid;
-            *start = edge;
-        } else {
-            hi = mid;
-            *freq = edge;
-        }
-    }
-    *symbol = (uint32_t)lo;
-    *freq -= *start;
+    /* floor(v / sum) <= slot where v < (slot + 1) sum, which is below 2^60. */
+    *symbol = (uint32_t)find(hmm, predicted, slot, (slot + 1) * sum, edge);
+    *start = (uint32_t)(edge[0] / sum);
+    *freq = (uint32_t)(edge[1] / sum) - *start;
     return BBANS_OK;
 }

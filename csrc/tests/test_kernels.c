@@ -128,6 +128,15 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
                                      stride) ==
                   kernels->hmm->dot(p[0], hmm->emission_sums + n * stride,
                                     stride));
+        for (n = 0; n < 9; n++) { /* and weights that are 0 at 15 bits */
+            slot = n == 0 ? 0 : below((uint32_t)1 << prec);
+            if (n == 8)
+                memset(p[0], 0, 4 * stride);
+            CHECK(portable->hmm->guess(p[0], hmm->short_sums, 1 + n % 5, stride,
+                                       prec, slot) ==
+                  kernels->hmm->guess(p[0], hmm->short_sums, 1 + n % 5, stride,
+                                      prec, slot));
+        }
         slot = below(edge[0][stride] + 2);
         for (n = 0; n <= states; n += 1 + below(7))
             CHECK(portable->hmm->rank(edge[0] + 1, n, slot) ==
