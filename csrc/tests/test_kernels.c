@@ -84,7 +84,8 @@ static void random_weights(uint32_t *w, size_t states, size_t stride,
 static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
                     size_t states, unsigned prec)
 {
-    model m = random_model(states, 5, prec);
+    const uint32_t symbols = prec < 8 ? 5 : 150;
+    model m = random_model(states, symbols, prec);
     const bbans_hmm *hmm = &m.hmm;
     const size_t stride = hmm->stride;
     uint32_t p[2][STATES_MAX + 16], w[2][STATES_MAX + 16];
@@ -93,7 +94,7 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
     int step;
 
     for (step = 0; step < 40; step++) {
-        const size_t x = below(5), next = below((uint32_t)states + 1);
+        const size_t x = below(symbols), next = below((uint32_t)states + 1);
         const uint32_t *into = next < states ? hmm->into + next * stride : NULL;
         uint32_t slot;
         size_t n;
@@ -132,11 +133,13 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
         for (n = 0; n < 9; n++) { /* and weights that are 0 at 15 bits */
             const uint32_t *weight = n == 8 ? none : p[0];
 
+            const size_t some = 1 + below(symbols);
+
             slot = n == 0 ? 0 : below((uint32_t)1 << prec);
-            CHECK(portable->hmm->guess(weight, hmm->short_sums, 1 + n % 5,
-                                       stride, prec, slot) ==
-                  kernels->hmm->guess(weight, hmm->short_sums, 1 + n % 5,
-                                      stride, prec, slot));
+            CHECK(portable->hmm->guess(weight, hmm->short_sums, some, stride,
+                                       prec, slot) ==
+                  kernels->hmm->guess(weight, hmm->short_sums, some, stride,
+                                      prec, slot));
         }
         slot = below(edge[0][stride] + 2);
         for (n = 0; n <= states; n += 1 + below(7))
