@@ -39,7 +39,15 @@ setup(
         extension("_cyutility", "-O2", suffix="c"),
         extension("_sink", "-O2"),
         extension("_lists", "-O2"),
-        extension("distributions._cdf", "-O2"),
+        *[
+            extension(
+                f"distributions.{name}",
+                "-O2",
+                include_dirs=["csrc"],
+                depends=["csrc/bbans.h"],
+            )
+            for name in ("_cdf", "_law")
+        ],
         extension(
             "message._message",
             "-O2",

@@ -25,7 +25,8 @@ CSRC = ROOT / "csrc"
 FLOORS = [
     ("", "errors _arguments _kinds _files _float_file _threads _core _lib _records"),
     ("", "_sink _lists"),
-    ("distributions", "fixed_gaussian fixed_point family _cdf table base categorical"),
+    ("distributions", "fixed_gaussian fixed_point family _cdf _law table base"),
+    ("distributions", "categorical"),
     ("distributions", "location_scale counts multivariate ragged custom"),
     ("message", "codec _message message range_coder"),
     ("codecs", "base metered start compose bits_back state_space chain"),

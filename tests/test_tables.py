@@ -103,6 +103,37 @@ def test_quantise_is_websters(masses, prec):
     assert least <= min(most, default=math.inf) * (1 + 1e-12)
 
 
+def bisected(masses, prec):
+    """The law in plain Python: the quota by halving, ties in index order."""
+    total = 0.0
+    for mass in masses:
+        total += mass
+    share, slots = [mass / total for mass in masses], 1 << prec
+
+    def seats(quota):
+        return [max(1, math.floor(p / quota + 0.5)) for p in share]
+
+    low, high = 0.25 / slots, 2.0
+    while low < (quota := (low + high) / 2) < high:
+        if sum(seats(quota)) > slots:
+            low = quota
+        else:
+            high = quota
+    freq = seats(high)
+    for k, most in enumerate(seats(low)):
+        freq[k] += most > freq[k] and sum(freq) < slots
+    return freq
+
+
+@EXACT
+@given(MASSES | MANY, st.integers(6, 28))
+@example([1.0, 2.0, 2.0, 1.0], 24)  # no quota gives 2**24: two symbols are tied
+@example([0.0, 1e-9, 0.5, 0.5, 1e-9], 20)
+@example([1.0] * 63 + [2.0**40], 6)
+def test_quantise_is_the_law_however_it_searches(masses, prec):
+    assert quantise(masses, prec).tolist() == bisected(masses, prec)
+
+
 def optimum(masses, prec):
     """The table of least cost: one slot each, the others where they save most."""
     freq = [1] * len(masses)
@@ -161,6 +192,16 @@ def test_a_table_holds_its_edges():
     assert (table.n_rows, table.n_symbols, table.prec) == (2, 2, 4)
     assert Table.from_masses([1.0, 0.0, 3.0], 4).cdf.tolist() == [[0, 4, 5, 16]]
     assert Table.from_masses([1.0, 3.0]).prec == 24
+
+
+@pytest.mark.parametrize("dtype", ["d", "f", ">d", "i4"])
+@pytest.mark.parametrize("shape", [(6,), (1, 6), (3, 6), (2, 3, 6)])
+def test_tables_of_masses_are_quantised_rows(dtype, shape):
+    masses = (np.arange(math.prod(shape)).reshape(shape) * 7 % 5 + 1).astype(dtype)
+    for rows in (masses, masses[..., ::-1], masses.tolist()):
+        edges = Table.from_masses(rows, 12).cdf
+        assert (np.diff(edges) == quantise(rows, 12).reshape(-1, 6)).all()
+        assert (Table(edges, 12).cdf == edges).all()
 
 
 @pytest.mark.parametrize(

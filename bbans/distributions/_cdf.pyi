@@ -1,9 +1,11 @@
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-def fill(
-    mass: NDArray[np.float64],
-    prec: int,
-    freq: NDArray[np.uint32],
-    share: NDArray[np.float64],
-) -> None: ...
+class Rows:
+    def _quantise(self, masses: Any, prec: Any, indexed: bool = True) -> bool: ...
+    def _copy(self, edges: NDArray[np.uint32], prec: int) -> None: ...
+    def _edges(self) -> NDArray[np.uint32]: ...
+    @property
+    def c(self) -> Any: ...

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_array, empty_message, no_value, not_integers
-from bbans._lib import check, ffi, lib, pointer
+from bbans._lib import check, lib, pointer
+from bbans.distributions._law import Law
 from bbans.distributions.fixed_point import (
     FixedPoint,
     Parameter,
@@ -23,10 +24,11 @@ from bbans.errors import ModelError, SymbolError
 __all__ = ["Distribution"]
 
 _DTYPES = {np.dtype(name) for name in ["i1", "u1", "i2", "u2", "i4", "u4", "i8"]}
+_STATE = "shape", "dtype", "_row", "_parameters"  # what a copy needs of a Law
 _SHOWN = 6  # numbers of an array in a repr
 
 
-class Distribution(ABC):
+class Distribution(Law, ABC):
     """A law of integers: one for each value of an array.
 
     Every coder takes every distribution: ``message.push(distribution, values)`` and
@@ -92,14 +94,10 @@ class Distribution(ABC):
         return {p.name: p.real() for p in self._parameters}
 
     def _link(self) -> None:
-        self._arrays = [
+        self._arrays = tuple(
             broadcast(p.array, self.shape + self._row) for p in self._parameters
-        ]
-        self._c = ffi.new("bbans_distribution *")
+        )
         check(self._init(self._c, *map(c_array, self._arrays)))
-        self._address = int(ffi.cast("uintptr_t", self._c))
-        # For one value this is all that a coder needs: such calls are quick.
-        self._single = 0 if self.shape else self._address
 
     @staticmethod
     def _check_fit(given: tuple[int, ...], shape: tuple[int, ...]) -> None:
@@ -124,48 +122,40 @@ class Distribution(ABC):
         if shape == self.shape:
             return self
         self._check_fit(self.shape, shape)
-        whole: Distribution = object.__new__(type(self))
-        vars(whole).update(vars(self), shape=shape, _single=0)
+        whole = self._like()
+        whole.shape = shape
         if self._parameters:  # else the struct is that of any number of values
             whole._link()
         return whole
 
     def _row_at(self, k: int) -> Distribution:
         """The distribution of row k of the values."""
-        row: Distribution = object.__new__(type(self))
-        parameters = tuple(
+        row = self._like()
+        row.shape = self.shape[1:]
+        row._parameters = tuple(
             parameter._replace(array=array[k])
             for parameter, array in zip(self._parameters, self._arrays, strict=True)
         )
-        vars(row).update(
-            vars(self), _parameters=parameters, shape=self.shape[1:], _single=0
-        )
-        if parameters:
+        if row._parameters:
             row._link()
         return row
 
-    # ---- as a codec
+    # ---- as a codec: push and pop are those of Law
 
-    def push(self, message: Any, value: ArrayLike) -> None:
-        """Push values; a refused push changes nothing.
+    def _fitting(self, value: ArrayLike) -> NDArray[Any]:
+        """Values that were given, if they have this shape.
 
         Raises
         ------
         SymbolError
-            If they are no integers of `shape`, or one cannot be coded.
+            If they have not.
         """
-        if type(value) is not int or self.shape:
-            if type(value) is not np.ndarray:
-                value = as_array(value, f"{self._noun}s")
-            if value.shape != self.shape:
-                raise SymbolError(
-                    f"expected {self._noun}s of shape {self.shape}, not {value.shape}"
-                )
-        message.push(self, value)
-
-    def pop(self, message: Any) -> Any:
-        """Pop an int, or an array of `shape` and `dtype`."""
-        return message.pop(self)
+        array = as_array(value, f"{self._noun}s")
+        if array.shape != self.shape:
+            raise SymbolError(
+                f"expected {self._noun}s of shape {self.shape}, not {array.shape}"
+            )
+        return array
 
     def mode(self) -> Any:
         """Return the most likely value, or one near it.
@@ -268,11 +258,11 @@ class Distribution(ABC):
         return f"{type(self).__name__}({given})"
 
     def __getstate__(self) -> dict[str, Any]:
-        ours = ("_arrays", "_c", "_address", "_single")
-        return {name: x for name, x in vars(self).items() if name not in ours}
+        return vars(self) | {name: getattr(self, name) for name in _STATE}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        for name, value in state.items():
+            setattr(self, name, value)
         self._link()
 
 

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_array, as_instance, as_integer, not_integers
-from bbans._lib import as_uint32, ffi, lib, pointer
+from bbans._lib import as_uint32, lib, pointer
 from bbans.distributions.base import Distribution
 from bbans.distributions.fixed_point import (
     PROBABILITIES,
     Integers,
     Parameter,
     as_ends,
+    as_shape,
     as_weights,
     joint_shape,
     kept,
@@ -99,25 +100,46 @@ class Categorical(Distribution):
         *,
         copy: bool = True,
     ) -> None:
-        self._table = as_instance(
-            table, Table, "table", "a Table, as from Table.from_masses(probabilities)"
-        )
+        if type(table) is not Table:
+            as_instance(
+                table,
+                Table,
+                "table",
+                "a Table, as from Table.from_masses(probabilities)",
+            )
+        self._table = table
+        self._rows = 0
+        if type(rows) is int:  # one row for all, as at a step of a model: quick
+            self._rows = rows
+            self._one_row(table, rows)
+            if shape is not None:
+                self.shape = as_shape(shape)
+            return
         parameters = as_rows(rows, table.n_rows, copy)
         super().__init__(*parameters, dtype=np.uint32, shape=shape)
 
-    def _init(self, c: Any, rows: Any = (ffi.NULL, 0)) -> Any:
+    def _init(self, c: Any, rows: Any) -> Any:
         return lib.bbans_distribution_init_symbols(c, self._table.c, rows)
+
+    def _link(self) -> None:
+        if self._parameters:
+            super()._link()
+        else:
+            self._one_row(self._table, self._rows)
 
     def _reason(self, value: int, at: int) -> str:
         return f"it is not below {self._table.n_symbols}"
 
     def _mode(self, *rows: Any) -> Any:
-        return np.diff(self._table.cdf, axis=1).argmax(1)[rows[0] if rows else 0]
+        modes = np.diff(self._table.cdf, axis=1).argmax(1)
+        return modes[rows[0] if rows else self._rows]
 
     def _given(self) -> dict[str, Any]:
         given: dict[str, Any] = {"table": self._table}
         if self._parameters:
             return {**given, "rows": self._parameters[0].array}
+        if self._rows:
+            given["rows"] = self._rows
         return {**given, "shape": self.shape} if self.shape else given
 
 

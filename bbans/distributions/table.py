@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_integer, as_reals
-from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans._lib import as_uint32, lib
 from bbans.distributions import _cdf
 from bbans.errors import ModelError
 
@@ -51,14 +51,29 @@ def quantise(masses: ArrayLike, prec: int) -> NDArray[np.uint32]:
     >>> quantise([1.0, 0.0, 3.0], prec=4)
     array([ 4,  1, 11], dtype=uint32)
     """
-    prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
+    rows, mass = _cdf.Rows(), as_masses(masses)
+    rows._quantise(*_plain(mass, prec), False)
+    return np.diff(rows._edges()).reshape(mass.shape)
+
+
+def as_masses(masses: ArrayLike) -> NDArray[np.float64]:
+    """Masses as an array with rows.
+
+    Raises
+    ------
+    ModelError
+        If there are none.
+    """
     mass = as_reals(masses, "masses")
     if mass.ndim < 1 or mass.size == 0:
         raise ModelError(f"masses of shape {mass.shape} are no distributions")
-    rows = mass.reshape(-1, mass.shape[-1])
-    freq = np.empty(rows.shape, np.uint32)
-    _cdf.fill(rows, prec, freq, np.empty(rows.shape[1]))
-    return freq.reshape(mass.shape)
+    return mass
+
+
+def _plain(mass: NDArray[np.float64], prec: int) -> tuple[NDArray[np.float64], int]:
+    """Rows and precision as `Rows` takes them."""
+    prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
+    return mass.reshape(-1, mass.shape[-1]), prec
 
 
 def edges_of(freq: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -68,7 +83,7 @@ def edges_of(freq: NDArray[np.uint32]) -> NDArray[np.uint32]:
     return cdf
 
 
-class Table:
+class Table(_cdf.Rows):
     """Frozen distributions over the same symbols, one per row.
 
     Parameters
@@ -84,30 +99,32 @@ class Table:
         If the edges break a condition above.
     """
 
+    __slots__ = ()
+
     def __init__(self, cdf: ArrayLike, prec: int) -> None:
-        edges = np.atleast_2d(as_uint32(cdf, "edge")).copy()
+        edges = np.atleast_2d(as_uint32(cdf, "edge"))
         if edges.ndim != 2 or edges.shape[1] < 2:
             raise ModelError(f"a cdf has shape (N, M + 1), not {edges.shape}")
         prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
-        edges.flags.writeable = False  # it is checked once
-        self.cdf = edges
-        self.prec = prec
-        self.c = ffi.new("bbans_table *")
-        self._keep = pointer(edges)
-        self.c.cdf = self._keep
-        self.c.rows, self.c.symbols = edges.shape[0], edges.shape[1] - 1
-        self.c.prec = prec
-        check(lib.bbans_table_check(self.c))
-        n_words = lib.bbans_table_index_words(self.c, 0)
-        if n_words > 0:
-            self._index = np.empty(n_words, np.uint16)
-            index = pointer(self._index, "uint16_t[]")
-            check(lib.bbans_table_index(self.c, 0, index, n_words))
+        self._copy(np.ascontiguousarray(edges), prec)
 
     @classmethod
     def from_masses(cls, masses: ArrayLike, prec: int = PREC_DEFAULT) -> Table:
         """Freeze rows of float masses; see `quantise`."""
-        return cls(edges_of(quantise(masses, prec)), prec)
+        table = cls.__new__(cls)
+        if not table._quantise(masses, prec):  # arrays as they are: quick
+            table._quantise(*_plain(as_masses(masses), prec))
+        return table
+
+    @property
+    def cdf(self) -> NDArray[np.uint32]:
+        """Edges, shape (N, M + 1); read only."""
+        return self._edges()
+
+    @property
+    def prec(self) -> int:
+        """Precision r in bits."""
+        return int(self.c.prec)
 
     @property
     def n_rows(self) -> int:

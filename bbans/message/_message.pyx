@@ -15,9 +15,10 @@ import numpy as np
 
 from bbans._arguments import as_array, as_instance, exported, not_integers
 from bbans._lib import check, ffi, lib
+from bbans.distributions._law cimport Law, bbans_distribution
 from bbans.distributions.base import Distribution
 from bbans.distributions.fixed_point import as_shape
-from bbans.errors import MessageError, SymbolError
+from bbans.errors import MessageError, ModelError, SymbolError
 
 
 cdef extern from "Python.h":
@@ -28,9 +29,6 @@ cdef extern from "bbans.h":
         uint64_t *head
         uint32_t *tail
         size_t lanes, tail_len, tail_cap
-    ctypedef struct bbans_distribution:
-        size_t words
-        uint32_t limit
     ctypedef struct bbans_interval:
         uint32_t start, freq, total
     ctypedef struct bbans_range_encoder:
@@ -175,7 +173,7 @@ cdef Array output(object out, object shape):
     return array
 
 
-cdef int check_apart(Array out, list arrays) except -1:
+cdef int check_apart(Array out, tuple arrays) except -1:
     """C reads parameters while it writes."""
     cdef uintptr_t a = <uintptr_t>out.view.buf, b
     cdef Array given
@@ -202,13 +200,17 @@ cdef int ok(int status) except -1:
     return 0
 
 
-cdef const bbans_distribution *single(object distribution) except? NULL:
+cdef const bbans_distribution *single(object distribution) noexcept:
     """The struct of a distribution of one value; NULL of anything else."""
-    return <const bbans_distribution *><uintptr_t>getattr(distribution, "_single", 0)
+    if isinstance(distribution, Law) and not (<Law>distribution).shape:
+        return &(<Law>distribution).c if (<Law>distribution).c.words > 0 else NULL
+    return NULL
 
 
-cdef const bbans_distribution *struct_of(object distribution) except NULL:
-    return <const bbans_distribution *><uintptr_t>distribution._address
+cdef const bbans_distribution *struct_of(Law distribution) except NULL:
+    if distribution.c.words == 0:
+        raise ModelError("Distribution.__init__ has not been called")
+    return &distribution.c
 
 
 cdef bint is_refusal(int status) noexcept:

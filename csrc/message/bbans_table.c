@@ -51,10 +51,23 @@ size_t bbans_table_index_words(const bbans_table *table, unsigned bits)
     return table->rows > SIZE_MAX / 2 >> bits ? 0 : table->rows << bits;
 }
 
+/* Four at a time: a table may be made for one symbol. */
+static uint16_t *fill(uint16_t *to, size_t n, size_t symbol)
+{
+    const uint64_t four = symbol * UINT64_C(0x0001000100010001);
+
+    for (; n >= 4; n -= 4, to += 4)
+        memcpy(to, &four, sizeof four);
+    while (n-- > 0)
+        *to++ = (uint16_t)symbol;
+    return to;
+}
+
 bbans_status bbans_table_index(bbans_table *table, unsigned bits,
                                uint16_t *index, size_t words)
 {
     size_t row, part, symbol;
+    unsigned shift;
 
     if (table == NULL || index == NULL)
         return BBANS_ERR_NULL;
@@ -64,14 +77,17 @@ bbans_status bbans_table_index(bbans_table *table, unsigned bits,
         return BBANS_ERR_CAPACITY;
     table->index_bits = index_bits(table, bits);
     table->index = index;
+    shift = table->prec - table->index_bits;
     for (row = 0; row < table->rows; row++) {
         const uint32_t *edge = table->cdf + row * (table->symbols + 1);
 
-        for (part = symbol = 0; part >> table->index_bits == 0; part++) {
-            while (edge[symbol + 1] <= part
-                                           << (table->prec - table->index_bits))
-                symbol++;
-            *index++ = (uint16_t)symbol;
+        for (part = symbol = 0; symbol < table->symbols; symbol++) {
+            /* Parts up to here begin below the symbol's end: 2^28 at most. */
+            const size_t end =
+                (edge[symbol + 1] + ((uint32_t)1 << shift) - 1) >> shift;
+
+            index = fill(index, end - part, symbol);
+            part = end;
         }
     }
     return BBANS_OK;

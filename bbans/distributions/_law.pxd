@@ -1,0 +1,14 @@
+from bbans.distributions._cdf cimport Rows
+
+
+cdef extern from "bbans.h":
+    ctypedef struct bbans_distribution:
+        size_t words
+        unsigned limit
+
+
+cdef class Law:
+    cdef bbans_distribution c
+    cdef object cdata, form
+    cdef public tuple shape, _row, _parameters, _arrays
+    cdef public object dtype
