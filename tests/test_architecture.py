@@ -286,7 +286,7 @@ C_FLOORS = [
     ("distributions", "bbans_family.h bbans_family_value.h"),
     ("bytes", "bbans_bytes_internal.h"),
     ("kernels", "x86.h hmm_x86.h tree_x86.h family_x86.h network_x86.h"),
-    ("kernels", "predict_x86.h residual_vectors.h contexts.h"),
+    ("kernels", "predict_x86.h residual_vectors.h contexts.h guess.h"),
     ("kernels", "tree_portable.c hmm_portable.c hmm_neon.c hmm_wasm.c"),
     ("kernels", "hmm_avx2.c hmm_avx512.c"),
     ("kernels", "levels_portable.c levels_neon.c levels_avx2.c levels_avx512.c"),
