@@ -163,7 +163,8 @@ typedef enum {
     BBANS_MODEL_HIERARCHY = 6,
     BBANS_MODEL_TREE = 7,
     BBANS_MODEL_CONTEXT_MIXER = 8,
-    BBANS_MODEL_GAUSSIAN_HMM = 9 /* of vectors of integers */
+    BBANS_MODEL_GAUSSIAN_HMM = 9, /* of vectors of integers */
+    BBANS_MODEL_FACTORIAL = 10
 } bbans_model_type;
 
 /* What a model codes. */
@@ -1310,6 +1311,65 @@ BBANS_API bbans_status bbans_hierarchy_init(bbans_hierarchy *model,
         size_t start_length, const uint32_t *mass, void *memory,
         size_t memory_bytes);
 
+/* ---- Factorial hidden Markov models -------------------------------------- */
+
+/* Chains of states side by side, each of which takes its steps by itself; all of
+ * them together emit the symbol.  Chain 0 runs fastest: the state of all is
+ * z[0] + states[0] (z[1] + states[1] (z[2] + ..)).  docs/maths.md, "Factorial
+ * hidden Markov models".
+ *
+ * Filled by bbans_factorial_init.  Weights are those of all states together;
+ * filters step by groups of neighbouring chains, of which the first's is
+ * padded. */
+typedef struct {
+    bbans_state_space space; /* observations: uint32_t, symbol numbers */
+    size_t levels, symbols;  /* levels: how many chains                */
+    size_t states[BBANS_LEVELS_MAX];
+    size_t place[BBANS_LEVELS_MAX + 1]; /* of weights: what a state of a chain
+                                           counts, and at the end how many
+                                           there are                       */
+    size_t stride;                      /* the same, up to 16s             */
+    size_t groups;
+    size_t first[BBANS_LEVELS_MAX + 1]; /* of each group, and at the end
+                                           `levels`                        */
+    unsigned prec;
+    uint32_t floor;                                   /* least predicted  */
+    const uint32_t *initial_cdf[BBANS_LEVELS_MAX];    /* [states + 1]     */
+    const uint32_t *transition_cdf[BBANS_LEVELS_MAX]; /* [before][states + 1] */
+    const uint32_t *emission_cdf;      /* [all states][symbols + 1]       */
+    const uint32_t *into[BBANS_LEVELS_MAX]; /* [next][before] masses      */
+    const uint32_t *pairs[BBANS_LEVELS_MAX]; /* of groups, at 15 bits, two
+                                          states before in a number: [pair]
+                                          [place[first[1]] next] of group 0,
+                                          of others [next][pair]          */
+    const uint32_t *initial;       /* [stride] before the first observation */
+    const uint32_t *emitting;      /* [symbols][stride]                   */
+    const uint32_t *emission_sums; /* [symbols + 1][stride]               */
+    const uint32_t *ones;          /* [most states of a chain]            */
+} bbans_factorial;
+
+/* Bytes of memory that a model of this many chains, states of each chain and
+ * symbols needs, 0 if a number is outside the limits: chains 1 to
+ * BBANS_LEVELS_MAX, the product of their states up to BBANS_STATES_MAX, symbols
+ * up to BBANS_SYMBOLS_MAX. */
+BBANS_API size_t bbans_factorial_bytes(size_t chains, const size_t *states,
+        size_t symbols);
+
+/* Build a model's tables from its masses, each at least 1.
+ *   states       [chains] how many each has
+ *   prec         precision r: each row of masses sums to 2^prec
+ *   start_length  c of docs/maths.md, "A sequence as one message", 1 to
+ *                 BBANS_START_MAX
+ *   mass         of each chain the initial ones [states] and those of transitions
+ *                [before][states]; then of emissions [all states][symbols]
+ *   memory       bbans_factorial_bytes(chains, states, symbols) bytes aligned to
+ *                8; must outlive *model.  The masses are copied.
+ * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
+BBANS_API bbans_status bbans_factorial_init(bbans_factorial *model,
+        size_t chains, const size_t *states, size_t symbols, unsigned prec,
+        size_t start_length, const uint32_t *mass, void *memory,
+        size_t memory_bytes);
+
 /* ---- Linear Gaussian state space models ---------------------------------- */
 
 /* A frozen model of n latent and p observed dimensions: what one step needs is
@@ -1668,6 +1728,7 @@ union bbans_frozen {
     bbans_state_space space;
     bbans_hmm hmm;
     bbans_hierarchy hierarchy;
+    bbans_factorial factorial;
     bbans_lgssm lgssm;
     bbans_vae vae;
     bbans_deep_ssm deep_ssm;

@@ -255,6 +255,12 @@ uint32_t *bbans_hierarchy_masses(void *memory, size_t levels,
 uint64_t bbans_hierarchy_mass_count(size_t levels, const size_t *states,
                                     size_t symbols);
 
+/* The same for bbans_factorial_init. */
+uint32_t *bbans_factorial_masses(void *memory, size_t chains,
+                                 const size_t *states, size_t symbols);
+uint64_t bbans_factorial_mass_count(size_t chains, const size_t *states,
+                                    size_t symbols);
+
 /* ---- Models -------------------------------------------------------------- */
 
 /* The masses B_ix with which the states emit a symbol. */
@@ -340,6 +346,21 @@ uint32_t *bbans_put_cdf(uint32_t *out, const uint32_t *mass, size_t rows,
                         size_t columns);
 uint32_t *bbans_put_transposed(uint32_t *out, const uint32_t *mass, size_t rows,
                                size_t columns, size_t stride);
+
+/* A mass of 2^-prec at 15 bits, rounded. */
+static inline uint32_t bbans_to_15_bits(uint32_t mass, unsigned prec)
+{
+    const uint32_t m =
+        prec > 15 ? (mass + ((uint32_t)1 << (prec - 16))) >> (prec - 15)
+                  : mass << (15 - prec);
+
+    return m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX;
+}
+
+/* out[column][stride]: running sums of mass [columns][stride], a column more;
+ * returns where `out` ends. */
+uint32_t *bbans_put_sums(uint32_t *out, const uint32_t *mass, size_t columns,
+                         size_t stride);
 
 /* What bbans_hmm_init does but for the engine, and the checks of
  * bbans_hmm_set_contexts. */

@@ -7,8 +7,9 @@
 #include <stdlib.h> /* getenv */
 #define OPTIONAL                                                               \
     .residual = &bbans_residual_portable, .mixing = &bbans_mixing_portable,    \
-    .levels = &bbans_levels_portable, .tree = &bbans_tree_portable,            \
-    .planes = &bbans_planes_portable, .checksum = &bbans_checksum_portable,
+    .levels = &bbans_levels_portable, .factors = &bbans_factors_portable,      \
+    .tree = &bbans_tree_portable, .planes = &bbans_planes_portable,            \
+    .checksum = &bbans_checksum_portable,
 #else
 #define OPTIONAL /* see BBANS_RESIDUAL */
 #endif
@@ -88,6 +89,7 @@ static const struct {
       .hmm = &bbans_hmm_avx512,
       .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx512,
+      .factors = &bbans_factors_avx2,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
@@ -106,6 +108,7 @@ static const struct {
       .hmm = &bbans_hmm_avx512,
       .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx512,
+      .factors = &bbans_factors_avx2,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
@@ -124,6 +127,7 @@ static const struct {
       .hmm = &bbans_hmm_avx512,
       .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx512,
+      .factors = &bbans_factors_avx2,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
@@ -142,6 +146,7 @@ static const struct {
       .hmm = &bbans_hmm_avx2,
       .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx2,
+      .factors = &bbans_factors_avx2,
       .lanes = &bbans_lanes_avx2,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_avx2,
@@ -162,6 +167,7 @@ static const struct {
       .hmm = &bbans_hmm_neon,
       .sparse = &bbans_sparse_neon,
       .levels = &bbans_levels_neon,
+      .factors = &bbans_factors_neon,
       .lanes = &bbans_lanes_neon,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_neon,
@@ -182,6 +188,7 @@ static const struct {
       .hmm = &bbans_hmm_wasm,
       .sparse = &bbans_sparse_portable,
       .levels = &bbans_levels_portable,
+      .factors = &bbans_factors_portable,
       .lanes = &bbans_lanes_portable,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_portable,

@@ -89,9 +89,8 @@ uint32_t *bbans_put_transposed(uint32_t *out, const uint32_t *mass, size_t rows,
     return out;
 }
 
-/* out[columns + 1][stride]: running sums of mass[columns][stride]. */
-static uint32_t *put_sums(uint32_t *out, const uint32_t *mass, size_t columns,
-                          size_t stride)
+uint32_t *bbans_put_sums(uint32_t *out, const uint32_t *mass, size_t columns,
+                         size_t stride)
 {
     size_t i;
 
@@ -101,25 +100,10 @@ static uint32_t *put_sums(uint32_t *out, const uint32_t *mass, size_t columns,
     return out + (columns + 1) * stride;
 }
 
-static int16_t to_15_bits(uint32_t mass, unsigned prec)
-{
-    const uint32_t m =
-        prec > 15 ? (mass + ((uint32_t)1 << (prec - 16))) >> (prec - 15)
-                  : mass << (15 - prec);
-
-    return (int16_t)(m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX);
-}
-
-/* Whether a mass is 0 at 15 bits: below 2^-16, by what to_15_bits rounds. */
-static int is_negligible(uint32_t mass, unsigned prec)
-{
-    return to_15_bits(mass, prec) == 0;
-}
-
 /* A block costs about four times as much here as among all of them. */
 #define SPARSE_SHARE 4
 
-/* Whether masses of any two states in eight columns are not negligible. */
+/* Whether masses of two states in eight columns are not all 0 at 15 bits. */
 static int has_block(const uint32_t *transition, size_t states, unsigned prec,
                      size_t pair, size_t b)
 {
@@ -128,7 +112,7 @@ static int has_block(const uint32_t *transition, size_t states, unsigned prec,
 
     for (i = 2 * pair; i < 2 * pair + 2 && i < states; i++)
         for (j = 8 * b; j < end; j++)
-            if (!is_negligible(transition[i * states + j], prec))
+            if (bbans_to_15_bits(transition[i * states + j], prec) != 0)
                 return 1;
     return 0;
 }
@@ -142,7 +126,7 @@ static void put_block(int16_t *mass, const uint32_t *transition, size_t states,
         for (j = 0; j < 8; j++)
             mass[2 * j + i] =
                 2 * pair + i < states && 8 * b + j < states
-                    ? to_15_bits(
+                    ? (int16_t)bbans_to_15_bits(
                           transition[(2 * pair + i) * states + 8 * b + j], prec)
                     : 0;
 }
@@ -201,7 +185,7 @@ static void put_short(bbans_hmm *hmm, const uint32_t *transition, void *memory)
             pairs[bbans_tile_row(stride, j - j % BBANS_TILE, i / 2) +
                   2 * (j % BBANS_TILE) + i % 2] = columns[j * stride + i] =
                 i < states && j < states
-                    ? to_15_bits(transition[i * states + j], hmm->prec)
+                    ? (int16_t)bbans_to_15_bits(transition[i * states + j], hmm->prec)
                     : 0;
     hmm->short_pairs = pairs;
     hmm->short_columns = columns;
@@ -249,7 +233,7 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
         bbans_put_transposed(word, transition, states, states, stride);
     hmm->emission_sums = word =
         bbans_put_transposed(word, emission, states, symbols, stride);
-    hmm->initial_cdf = word = put_sums(word, hmm->emitting, symbols, stride);
+    hmm->initial_cdf = word = bbans_put_sums(word, hmm->emitting, symbols, stride);
     /* Last, and in the order of the masses: see bbans_hmm_masses. */
     hmm->transition_cdf = word = bbans_put_cdf(word, initial, 1, states);
     hmm->emission_cdf = word = bbans_put_cdf(word, transition, states, states);
