@@ -163,7 +163,8 @@ typedef enum {
     BBANS_MODEL_HIERARCHY = 6,
     BBANS_MODEL_TREE = 7,
     BBANS_MODEL_CONTEXT_MIXER = 8,
-    BBANS_MODEL_GAUSSIAN_HMM = 9 /* of vectors of integers */
+    BBANS_MODEL_GAUSSIAN_HMM = 9, /* of vectors of integers */
+    BBANS_MODEL_FACTORIAL = 10
 } bbans_model_type;
 
 /* What a model codes. */
@@ -1160,6 +1161,15 @@ typedef struct {
                                 entries, as context 0 is, and only then        */
 } bbans_contexts;
 
+/* Transitions of which most are 0 at 15 bits, by their blocks that are not: two
+ * states by eight columns j.  Those of columns 8 b .. 8 b + 7 are blocks
+ * first[b] .. first[b + 1] - 1. */
+typedef struct {
+    const uint32_t *first; /* [stride / 8 + 1]; NULL: most are not 0     */
+    const uint16_t *pair;  /* [blocks]: of states 2 pair and 2 pair + 1  */
+    const int16_t *mass;   /* [blocks][j][2]: A_ij at 15 bits            */
+} bbans_sparse;
+
 /* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
  * model's own those from `states` on are 0. */
 typedef struct {
@@ -1180,6 +1190,8 @@ typedef struct {
     const int16_t *short_columns;   /* [stride j][stride i] the same    */
     const int16_t *short_sums;      /* [symbols + 8][stride i] C_i,x at 15
                                        bits, the last ones all alike    */
+    bbans_sparse sparse;            /* instead of both, where it is
+                                       less work                        */
     const bbans_contexts *contexts; /* NULL but for autoregressive ones */
 } bbans_hmm;
 
@@ -1298,6 +1310,65 @@ BBANS_API size_t bbans_hierarchy_bytes(size_t levels, const size_t *states,
  * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
 BBANS_API bbans_status bbans_hierarchy_init(bbans_hierarchy *model,
         size_t levels, const size_t *states, size_t symbols, unsigned prec,
+        size_t start_length, const uint32_t *mass, void *memory,
+        size_t memory_bytes);
+
+/* ---- Factorial hidden Markov models -------------------------------------- */
+
+/* Chains of states side by side, each of which takes its steps by itself; all of
+ * them together emit the symbol.  Chain 0 runs fastest: the state of all is
+ * z[0] + states[0] (z[1] + states[1] (z[2] + ..)).  docs/maths.md, "Factorial
+ * hidden Markov models".
+ *
+ * Filled by bbans_factorial_init.  Weights are those of all states together;
+ * filters step by groups of neighbouring chains, of which the first's is
+ * padded. */
+typedef struct {
+    bbans_state_space space; /* observations: uint32_t, symbol numbers */
+    size_t levels, symbols;  /* levels: how many chains                */
+    size_t states[BBANS_LEVELS_MAX];
+    size_t place[BBANS_LEVELS_MAX + 1]; /* of weights: what a state of a chain
+                                           counts, and at the end how many
+                                           there are                       */
+    size_t stride;                      /* the same, up to 16s             */
+    size_t groups;
+    size_t first[BBANS_LEVELS_MAX + 1]; /* of each group, and at the end
+                                           `levels`                        */
+    unsigned prec;
+    uint32_t floor;                                   /* least predicted  */
+    const uint32_t *initial_cdf[BBANS_LEVELS_MAX];    /* [states + 1]     */
+    const uint32_t *transition_cdf[BBANS_LEVELS_MAX]; /* [before][states + 1] */
+    const uint32_t *emission_cdf;      /* [all states][symbols + 1]       */
+    const uint32_t *into[BBANS_LEVELS_MAX]; /* [next][before] masses      */
+    const uint32_t *pairs[BBANS_LEVELS_MAX]; /* of groups, at 15 bits, two
+                                          states before in a number: [pair]
+                                          [place[first[1]] next] of group 0,
+                                          of others [next][pair]          */
+    const uint32_t *initial;       /* [stride] before the first observation */
+    const uint32_t *emitting;      /* [symbols][stride]                   */
+    const uint32_t *emission_sums; /* [symbols + 1][stride]               */
+    const uint32_t *ones;          /* [most states of a chain]            */
+} bbans_factorial;
+
+/* Bytes of memory that a model of this many chains, states of each chain and
+ * symbols needs, 0 if a number is outside the limits: chains 1 to
+ * BBANS_LEVELS_MAX, the product of their states up to BBANS_STATES_MAX, symbols
+ * up to BBANS_SYMBOLS_MAX. */
+BBANS_API size_t bbans_factorial_bytes(size_t chains, const size_t *states,
+        size_t symbols);
+
+/* Build a model's tables from its masses, each at least 1.
+ *   states       [chains] how many each has
+ *   prec         precision r: each row of masses sums to 2^prec
+ *   start_length  c of docs/maths.md, "A sequence as one message", 1 to
+ *                 BBANS_START_MAX
+ *   mass         of each chain the initial ones [states] and those of transitions
+ *                [before][states]; then of emissions [all states][symbols]
+ *   memory       bbans_factorial_bytes(chains, states, symbols) bytes aligned to
+ *                8; must outlive *model.  The masses are copied.
+ * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
+BBANS_API bbans_status bbans_factorial_init(bbans_factorial *model,
+        size_t chains, const size_t *states, size_t symbols, unsigned prec,
         size_t start_length, const uint32_t *mass, void *memory,
         size_t memory_bytes);
 
@@ -1659,6 +1730,7 @@ union bbans_frozen {
     bbans_state_space space;
     bbans_hmm hmm;
     bbans_hierarchy hierarchy;
+    bbans_factorial factorial;
     bbans_lgssm lgssm;
     bbans_vae vae;
     bbans_deep_ssm deep_ssm;

@@ -255,12 +255,34 @@ uint32_t *bbans_hierarchy_masses(void *memory, size_t levels,
 uint64_t bbans_hierarchy_mass_count(size_t levels, const size_t *states,
                                     size_t symbols);
 
+/* The same for bbans_factorial_init. */
+uint32_t *bbans_factorial_masses(void *memory, size_t chains,
+                                 const size_t *states, size_t symbols);
+uint64_t bbans_factorial_mass_count(size_t chains, const size_t *states,
+                                    size_t symbols);
+
 /* ---- Models -------------------------------------------------------------- */
 
 /* The masses B_ix with which the states emit a symbol. */
 static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
 {
     return hmm->emitting + x * hmm->stride;
+}
+
+/* One filter step, as the kernels of either form of transitions have it. */
+static inline void bbans_hmm_step(const bbans_hmm *hmm,
+                                  const uint32_t *emitting, uint32_t *predicted,
+                                  uint32_t *filtered)
+{
+    int16_t m[BBANS_STATES_MAX];
+
+    if (hmm->sparse.first == NULL) {
+        bbans_kernel.hmm->filter(hmm, emitting, predicted, filtered);
+        return;
+    }
+    bbans_kernel.sparse->weigh(predicted, emitting, hmm->stride, filtered, m);
+    bbans_kernel.sparse->predict(&hmm->sparse, m, hmm->stride, hmm->floor,
+                                 predicted);
 }
 
 #ifndef BBANS_DECODER_ONLY
@@ -326,6 +348,21 @@ uint32_t *bbans_put_cdf(uint32_t *out, const uint32_t *mass, size_t rows,
                         size_t columns);
 uint32_t *bbans_put_transposed(uint32_t *out, const uint32_t *mass, size_t rows,
                                size_t columns, size_t stride);
+
+/* A mass of 2^-prec at 15 bits, rounded. */
+static inline uint32_t bbans_to_15_bits(uint32_t mass, unsigned prec)
+{
+    const uint32_t m =
+        prec > 15 ? (mass + ((uint32_t)1 << (prec - 16))) >> (prec - 15)
+                  : mass << (15 - prec);
+
+    return m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX;
+}
+
+/* out[column][stride]: running sums of mass [columns][stride], a column more;
+ * returns where `out` ends. */
+uint32_t *bbans_put_sums(uint32_t *out, const uint32_t *mass, size_t columns,
+                         size_t stride);
 
 /* What bbans_hmm_init does but for the engine, and the checks of
  * bbans_hmm_set_contexts. */

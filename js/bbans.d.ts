@@ -150,6 +150,7 @@ export interface Model {
     | "VAE"
     | "DeepSSM"
     | "HierarchicalHMM"
+    | "FactorialHMM"
     | "LatentTree"
     | "ContextMixer"
     | "MultivariateGaussianHMM";

@@ -25,6 +25,7 @@ const TYPES = [
   "LatentTree",
   "ContextMixer",
   "MultivariateGaussianHMM",
+  "FactorialHMM",
 ];
 const KINDS = ["integers", "bytes", "text"];
 /** Types that are a bbans_hmm. */

@@ -75,6 +75,7 @@ def stored_models():
         "tree_v1",
         "gaussian_hmm_v1",
         "hierarchy_v1",
+        "factorial_v1",
     ):
         for case in stored(vectors)["cases"]:
             model = FrozenModel.from_bytes(bytes.fromhex(case["file"]))

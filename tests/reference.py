@@ -5252,14 +5252,16 @@ def tree_model_file(tree, kind="integers", predictive=False):
     return with_crc(b"\x89bbm" + bytes([3, *codes]) + rest)
 
 
-# Hierarchical hidden Markov models. A state is a tuple of one for each level, the
-# lowest first; weights are a dict from states.
+# Hierarchical and factorial hidden Markov models. A state is a tuple of one for each
+# level or chain, the one that runs fastest first; weights are a dict from states.
 
 
 class Hierarchy:
     """Masses of each level, the lowest first: initial[l][above], transition[l][above]
     [before], rows of a sum of 2^prec, where the last level has one state above it; and
     of emissions, emission[state of the lowest level]."""
+
+    type_code = 6
 
     def __init__(self, initial, transition, emission, prec, tail_length):
         self.initial, self.transition, self.emission = initial, transition, emission
@@ -5280,6 +5282,79 @@ class Hierarchy:
 
     def transition_row(self, level, before, z):
         return self.transition[level][self.above(z, level)][before[level]]
+
+    def emission_row(self, z):
+        return self.emission[z[0]]
+
+    def step(self, w):
+        """The weights of next states, from those filtered."""
+        for level in reversed(range(self.levels)):
+            moved = dict.fromkeys(w, 0)
+            for z in w:
+                for i in range(len(self.initial[level][0])):
+                    before = (*z[:level], i, *z[level + 1 :])
+                    mass = self.transition_row(level, before, z)[z[level]]
+                    moved[z] += w[before] * mass
+            w = {z: m >> self.prec for z, m in moved.items()}
+        return {z: m + 1 for z, m in w.items()}
+
+
+class Factorial(Hierarchy):
+    """The same of chains side by side: initial[l] and transition[l] are lists of one;
+    emissions have a row for each state, in their order."""
+
+    type_code = 10
+
+    def __init__(self, *masses):
+        super().__init__(*masses)
+        self.emitted = dict(zip(self.states, self.emission, strict=True))
+        self.shorts = [(*group, self.short(*group)) for group in self.groups()]
+
+    def above(self, z, level):
+        return 0
+
+    def emission_row(self, z):
+        return self.emitted[z]
+
+    def groups(self):
+        """The chains that take their steps together, as [first, end)."""
+        found, first, states = [], 0, 1
+        for level, rows in enumerate(self.initial):
+            if level > first and states * len(rows[0]) > 32:
+                found.append((first, level))
+                first, states = level, 1
+            states *= len(rows[0])
+        return [*found, (first, self.levels)]
+
+    def short(self, first, end):
+        """A group's masses at 15 bits, from states before to next ones."""
+        sizes = [range(len(rows[0])) for rows in self.initial[first:end]]
+        masses = {}
+        for before in cartesian(*sizes):
+            for z in cartesian(*sizes):
+                w = 2**self.prec
+                for level in reversed(range(first, end)):
+                    i, j = before[level - first], z[level - first]
+                    w = w * self.transition[level][0][i][j] >> self.prec
+                if self.prec > 15:
+                    w = (w + 2 ** (self.prec - 16)) >> (self.prec - 15)
+                else:
+                    w <<= 15 - self.prec
+                masses[before, z] = min(32767, w)
+        return masses
+
+    def step(self, w):
+        shift = 16
+        for first, end, masses in reversed(self.shorts):
+            m = {z: min(32767, (v + 2 ** (shift - 1)) >> shift) for z, v in w.items()}
+            sizes = [range(len(rows[0])) for rows in self.initial[first:end]]
+            w, shift = dict.fromkeys(m, 0), 15
+            for z in m:
+                for before in cartesian(*sizes):
+                    left = (*z[:first], *before, *z[end:])
+                    w[z] += m[left] * masses[before, z[first:end]]
+        least = 2 ** min(12, 18 - (len(w) - 1).bit_length())
+        return {z: max(least, v) for z, v in w.items()}
 
 
 def hierarchy_tables(model):
@@ -5309,16 +5384,8 @@ def fit_all(weights, b):
 
 def hierarchy_filter(model, p, x):
     """The filtered weights, and the predicted ones of the next step."""
-    f = fit_all({z: p[z] * model.emission[z[0]][x] for z in p}, 31)
-    w = f
-    for level in reversed(range(model.levels)):
-        moved = dict.fromkeys(w, 0)
-        for z in w:
-            for i in range(len(model.initial[level][0])):
-                before = (*z[:level], i, *z[level + 1 :])
-                moved[z] += w[before] * model.transition_row(level, before, z)[z[level]]
-        w = {z: m >> model.prec for z, m in moved.items()}
-    return f, {z: w[z] + 1 for z in w}
+    f = fit_all({z: p[z] * model.emission_row(z)[x] for z in p}, 31)
+    return f, model.step(f)
 
 
 def hierarchy_levels(model, f, z_next):
@@ -5381,7 +5448,7 @@ def hierarchy_push(model, message, xs):
         filtered.append(f)
     z = hierarchy_pop_state(model, message, filtered[-1], None)
     for t in reversed(range(len(xs))):
-        push_row(message, model.emission[z[0]], xs[t])
+        push_row(message, model.emission_row(z), xs[t])
         before = None
         if t > 0:
             before = hierarchy_pop_state(model, message, filtered[t - 1], z)
@@ -5399,7 +5466,7 @@ def hierarchy_pop(model, message, n):
             z[level] = pop_row(message, hierarchy_prior_row(model, level, before, z))
         if before is not None:
             hierarchy_push_state(model, message, f, z, before)
-        xs.append(pop_row(message, model.emission[z[0]]))
+        xs.append(pop_row(message, model.emission_row(tuple(z))))
         f, p = hierarchy_filter(model, p, xs[-1])
         before = tuple(z)
     hierarchy_push_state(model, message, f, None, before)
@@ -5408,11 +5475,9 @@ def hierarchy_pop(model, message, n):
 
 def hierarchy_edges(model, p):
     """Of the predictive distribution."""
-    lowest = [0] * len(model.emission)
-    for z, w in p.items():
-        lowest[z[0]] += w
-    columns = zip(*map(edges_of, model.emission), strict=True)
-    return [sum(products(lowest, column)) // sum(lowest) for column in columns]
+    columns = zip(*[edges_of(model.emission_row(z)) for z in p], strict=True)
+    weights = list(p.values())
+    return [sum(products(weights, column)) // sum(weights) for column in columns]
 
 
 def hierarchy_range_encode(model, p, xs):
@@ -5470,7 +5535,7 @@ def hierarchy_file(model, predictive=False):
     states = [len(rows[0]) for rows in model.initial]
     numbers = [model.levels, len(model.emission[0]), model.tail_length, *states]
     tables = b"".join(map(words, hierarchy_tables(model)))
-    codes = bytes([3, 6, predictive, 0, model.prec, 0, 0, 0])
+    codes = bytes([3, model.type_code, predictive, 0, model.prec, 0, 0, 0])
     return with_crc(b"\x89bbm" + codes + words(numbers) + tables)
 
 

@@ -162,6 +162,7 @@ def latents() -> list[str]:
         "vae_v1.json",
         "deep_ssm_v1.json",
         "hierarchy_v1.json",
+        "factorial_v1.json",
         "tree_v1.json",
         "gaussian_hmm_v1.json",
     ):

@@ -7,6 +7,7 @@ from bbans.frozen.c_header import c_header
 from bbans.frozen.context_mixer import FrozenContextMixer
 from bbans.frozen.contexts import Contexts
 from bbans.frozen.deep_ssm import FrozenDeepSSM
+from bbans.frozen.factorial_hmm import FrozenFactorialHMM
 from bbans.frozen.gaussian_hmm import FrozenGaussianHMM
 from bbans.frozen.head import Head
 from bbans.frozen.hierarchical_hmm import FrozenHierarchicalHMM
@@ -28,6 +29,7 @@ __all__ = [
     "FrozenARHMM",
     "FrozenContextMixer",
     "FrozenDeepSSM",
+    "FrozenFactorialHMM",
     "FrozenGaussianHMM",
     "FrozenHMM",
     "FrozenHierarchicalHMM",

@@ -20,9 +20,11 @@ from bbans.frozen import (
     context_mixer,
     contexts,
     deep_ssm,
+    factorial_hmm,
     gaussian_hmm,
     hierarchical_hmm,
     hmm,
+    levels,
     lgssm,
     network_model,
     tree,
@@ -46,6 +48,14 @@ __all__ = [
     "shipped_model",
     "text_model",
 ]
+
+LEVELS: dict[int, type[levels.LevelModel]] = {
+    model.TYPE: model
+    for model in (
+        hierarchical_hmm.FrozenHierarchicalHMM,
+        factorial_hmm.FrozenFactorialHMM,
+    )
+}
 
 SHIPPED = ("english", "text", "digits", "digit_rows")
 """The models that come with the package."""
@@ -160,14 +170,15 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
             size += max(network_model.BODY.unpack(body)[2], len(body))
             deque(upto(size), 0)
         facts = networks.facts()
-    elif start.model_type == hierarchical_hmm.FrozenHierarchicalHMM.TYPE:
-        levels = hierarchical_hmm.n_levels(head)
-        head += b"".join(upto(len(head) + 4 * levels))
-        chains = hierarchical_hmm.read_head(head)
-        size, start_length = chains.offsets()[1], chains.start_length
+    elif start.model_type in LEVELS:
+        kind = LEVELS[start.model_type]
+        count = levels.n_levels(head)
+        head += b"".join(upto(len(head) + 4 * count))
+        chains = levels.read_head(head)
+        size, start_length = chains.offsets(kind.shapes)[1], chains.start_length
         facts = {
-            "kind": "frozen hierarchical hidden Markov model",
-            "states": " x ".join(map(str, chains.n_states)),
+            "kind": kind.NAME.replace("a ", "frozen ", 1),
+            "states": " x ".join(map(str, chains.n_states[:: kind.ORDER])),
             "symbols": chains.n_symbols,
             "precision": f"{chains.start.detail} bits",
         }

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_generator, as_integer, as_reals
+from bbans._arguments import as_generator, as_instance, as_integer, as_reals
 from bbans._float_file import Arrays
+from bbans.distributions.table import PREC_DEFAULT, quantise
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols
+from bbans.frozen.base import MODES
+from bbans.frozen.factorial_hmm import FrozenFactorialHMM
+from bbans.frozen.levels import LEVELS_MAX
 from bbans.models._checkpoint import opened
 from bbans.models._data import (
     frequencies_of,
@@ -31,8 +36,10 @@ from bbans.models._parameters import (
     normalised,
     random_emission,
 )
+from bbans.models._start_length import start_length
 from bbans.models._states import free_parameters
 from bbans.models.em import Statistics
+from bbans.models.freeze_hmm import SHORT_BITS, step_bits
 from bbans.models.hmm import HMM, alphabet_of
 
 __all__ = ["FactorialHMM"]
@@ -43,8 +50,9 @@ _Chain = tuple[NDArray[np.float64], NDArray[np.float64]]
 class FactorialHMM(HMM):
     """Several Markov chains side by side, which emit each symbol together.
 
-    It is an HMM of their joint states, the last chain's running fastest, and codes as
-    one; training with it as `init` keeps the chains independent. Its `viterbi`,
+    It is an HMM of their joint states, the last chain's running fastest; training with
+    it as `init` keeps the chains independent. Frozen, it codes each chain by itself,
+    with ``K (K_1 + .. + K_n)`` products a step instead of ``K**2``. Its `viterbi`,
     `posterior` and `predict` are of joint states: ``np.unravel_index(states, sizes)``
     gives those of each chain.
 
@@ -232,6 +240,62 @@ class FactorialHMM(HMM):
                 )
             )
         return self._with(chains, joint.emission)
+
+    def freeze(  # type: ignore[override]  # no other model has chains
+        self, prec: int = PREC_DEFAULT, *, predictive: bool = False
+    ) -> FrozenFactorialHMM:
+        """Turn the parameters into integer tables, with which sequences are coded.
+
+        Parameters
+        ----------
+        prec : int
+            Precision r in bits, 1 to 28; all K_i and M are at most ``2**r``.
+        predictive : bool
+            The mode, as for `HMM.freeze`.
+
+        Returns
+        -------
+        FrozenFactorialHMM
+            Its masses are at least 1, so it can code any sequence of symbols. It has 8
+            chains at most: of more the last ones are joined.
+        """
+        chains = self.chains
+        while len(chains) > LEVELS_MAX:
+            *chains, before, last = chains
+            chains.append((_product([before[0], last[0]]), np.kron(before[1], last[1])))
+        frozen = partial(
+            FrozenFactorialHMM,
+            [quantise(initial, prec) for initial, _ in chains],
+            [quantise(transition, prec) for _, transition in chains],
+            quantise(self.emission, prec),
+            prec=prec,
+            alphabet=self.alphabet,
+            mode=MODES[bool(predictive)],
+        )
+        any_start = frozen(start_length=1)
+        exact = FactorialHMM.from_frozen(any_start)
+        bits = any_start.start_bits + SHORT_BITS
+        return frozen(start_length=start_length(*step_bits(*exact._parameters), bits))
+
+    @classmethod
+    def from_frozen(  # type: ignore[override]
+        cls, frozen: FrozenFactorialHMM
+    ) -> FactorialHMM:
+        """Return the float model with exactly a frozen model's probabilities.
+
+        Raises
+        ------
+        ModelError
+            If it is another kind of model.
+        """
+        as_instance(frozen, FrozenFactorialHMM, "frozen", "a FrozenFactorialHMM")
+        unit = 2.0**-frozen.prec
+        chains = zip(frozen.initial, frozen.transition, strict=True)
+        return cls(
+            [(initial * unit, transition * unit) for initial, transition in chains],
+            frozen.emission * unit,
+            alphabet=frozen.alphabet,
+        )
 
     def _arrays(self) -> Arrays:
         arrays = super()._arrays()

@@ -14,6 +14,7 @@ from bbans.distributions.table import edges_of
 from bbans.errors import ModelError
 from bbans.frozen.arhmm import UNIT, FrozenARHMM
 from bbans.frozen.base import FrozenModel
+from bbans.frozen.factorial_hmm import FrozenFactorialHMM
 from bbans.frozen.gaussian_hmm import FrozenGaussianHMM
 from bbans.frozen.hierarchical_hmm import FrozenHierarchicalHMM
 from bbans.frozen.hmm import FrozenHMM
@@ -21,6 +22,7 @@ from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.message.message import Message
 from bbans.models import em
 from bbans.models._vectors import log_cells
+from bbans.models.factorial_hmm import FactorialHMM
 from bbans.models.hierarchical_hmm import HierarchicalHMM
 from bbans.models.hmm import HMM, states_of
 
@@ -35,7 +37,7 @@ def information_content(x: Any, frozen: FrozenModel) -> float:
     x : str, bytes or array_like of int
         What the model encodes.
     frozen : FrozenModel
-        A hidden Markov model, also of several levels, autoregressive or of vectors, or
+        A hidden Markov model, also of several levels or chains, autoregressive or of vectors, or
         a linear Gaussian model.
 
     Raises
@@ -59,6 +61,8 @@ def information_content(x: Any, frozen: FrozenModel) -> float:
         return _of_arhmm(x, frozen)
     if isinstance(frozen, FrozenHMM):
         return HMM.from_frozen(frozen).information_content(x)
+    if isinstance(frozen, FrozenFactorialHMM):
+        return FactorialHMM.from_frozen(frozen).information_content(x)
     if isinstance(frozen, FrozenHierarchicalHMM):
         return HierarchicalHMM.from_frozen(frozen).information_content(x)
     raise ModelError(f"frozen must be a frozen model, not {type(frozen).__name__}")

@@ -5,7 +5,7 @@
 #include "../models/bbans_tree.h"
 #include "bbans_files.h"
 
-#define HMM_HEADER 24 /* of hierarchical ones too */
+#define HMM_HEADER 24 /* of hierarchical and factorial ones too */
 #define LGSSM_HEADER 32
 #define GAUSSIAN_HMM_HEADER 28
 #define LATENT_HEADER 56
@@ -46,8 +46,9 @@ typedef struct {
     size_t full;              /* of hidden Markov models of vectors alone    */
     size_t contexts, entries; /* of autoregressive models alone  */
     size_t values, tables, tree; /* offsets; 0: there is none       */
-    size_t levels, of_level[BBANS_LEVELS_MAX]; /* of hierarchical models: how
-                                                  many, and states of each   */
+    size_t levels, of_level[BBANS_LEVELS_MAX]; /* or chains: how many, and
+                                                  states of each             */
+    int side_by_side;                          /* chains                     */
     size_t nodes, table_bytes; /* of trees, whose columns are `symbols`      */
     /* Of models of latents and networks: */
     bbans_head head;
@@ -161,6 +162,17 @@ static int is_hierarchy(int type)
     return is_of(type, BBANS_MODEL_HIERARCHY);
 }
 
+static int is_factorial(int type)
+{
+    return is_of(type, BBANS_MODEL_FACTORIAL);
+}
+
+/* Whether a state has several numbers. */
+static int has_levels(int type)
+{
+    return is_hierarchy(type) || is_factorial(type);
+}
+
 static int is_tree(int type)
 {
     return is_of(type, BBANS_MODEL_TREE);
@@ -205,7 +217,7 @@ static int detail_is_known(const uint8_t *bytes)
 static int codes_are_known(const uint8_t *bytes)
 {
     return bytes[TYPE] >= BBANS_MODEL_HMM &&
-           bytes[TYPE] <= BBANS_MODEL_GAUSSIAN_HMM && is_read(bytes[TYPE]) &&
+           bytes[TYPE] <= BBANS_MODEL_FACTORIAL && is_read(bytes[TYPE]) &&
            bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
            detail_is_known(bytes) && bytes[LISTED] <= 1 &&
            bytes[FORM] <= has_packed_form(bytes[TYPE]) &&
@@ -217,12 +229,19 @@ static size_t number(const uint8_t *bytes, size_t i)
     return (size_t)bbans_load(bytes + NUMBERS + 4 * i, 4);
 }
 
+/* Of a model of levels or chains, 0 for numbers out of range. */
+static uint64_t mass_count(const layout *l)
+{
+    return l->side_by_side
+               ? bbans_factorial_mass_count(l->levels, l->of_level, l->symbols)
+               : bbans_hierarchy_mass_count(l->levels, l->of_level, l->symbols);
+}
+
 static uint64_t rows_bytes(const layout *l)
 {
-    return 4 *
-           (l->levels > 0
-                ? bbans_hierarchy_mass_count(l->levels, l->of_level, l->symbols)
-                : (uint64_t)l->states * (1 + l->states + l->symbols));
+    return 4 * (l->levels > 0
+                    ? mass_count(l)
+                    : (uint64_t)l->states * (1 + l->states + l->symbols));
 }
 
 static uint64_t lgssm_bytes(const layout *l)
@@ -247,8 +266,8 @@ static uint64_t gaussian_hmm_bytes(const layout *l)
     return 4 * (uint64_t)l->states * (1 + l->states) + gaussian_bytes(l, 0);
 }
 
-/* The states of each level, which follow the numbers of a hierarchical model,
- * as far as there are bytes.  Returns whether they are within the limits. */
+/* The states of each level, which follow the numbers, as far as there are
+ * bytes.  Returns whether they are within the limits. */
 static int read_levels(const uint8_t *bytes, size_t n_bytes, layout *l)
 {
     size_t i;
@@ -258,7 +277,8 @@ static int read_levels(const uint8_t *bytes, size_t n_bytes, layout *l)
         return 0;
     for (i = 0; i < l->levels; i++, l->tables += 4)
         l->of_level[i] = n_bytes < l->tables + 4 ? 1 : number(bytes, 3 + i);
-    return bbans_hierarchy_mass_count(l->levels, l->of_level, l->symbols) > 0;
+    l->side_by_side = is_factorial(bytes[TYPE]);
+    return mass_count(l) > 0;
 }
 
 /* Read a whole header.  Returns where the tables end, or 0 for numbers out of
@@ -293,7 +313,7 @@ static uint64_t read_header(const uint8_t *bytes, size_t n_bytes, layout *l)
             return 0;
         return l->tables + gaussian_hmm_bytes(l);
     }
-    if (is_hierarchy(bytes[TYPE]) && !read_levels(bytes, n_bytes, l))
+    if (has_levels(bytes[TYPE]) && !read_levels(bytes, n_bytes, l))
         return 0;
     if (bytes[LISTED]) {
         l->values = l->tables;
@@ -607,6 +627,8 @@ static size_t need(const bbans_model *model, layout *l)
                 bbans_gaussian_hmm_bytes(l->states, l->symbols);
     else if (is_hierarchy(model->bytes[TYPE]))
         bytes = bbans_hierarchy_bytes(l->levels, l->of_level, l->symbols);
+    else if (is_factorial(model->bytes[TYPE]))
+        bytes = bbans_factorial_bytes(l->levels, l->of_level, l->symbols);
     else if (is_tree(model->bytes[TYPE]))
         bytes = tree_bytes(model->bytes, l);
     else if (is_mixer(model->bytes[TYPE]))
@@ -702,6 +724,20 @@ static bbans_status build_hierarchy(bbans_hierarchy *model,
         model, l->levels, l->of_level, l->symbols, bytes[DETAIL],
         l->start_length, mass, memory,
         bbans_hierarchy_bytes(l->levels, l->of_level, l->symbols));
+}
+
+static bbans_status build_factorial(bbans_factorial *model,
+                                    const uint8_t *bytes, const layout *l,
+                                    void *memory)
+{
+    uint32_t *mass =
+        bbans_factorial_masses(memory, l->levels, l->of_level, l->symbols);
+
+    read_masses(bytes, l, mass);
+    return bbans_factorial_init(
+        model, l->levels, l->of_level, l->symbols, bytes[DETAIL],
+        l->start_length, mass, memory,
+        bbans_factorial_bytes(l->levels, l->of_level, l->symbols));
 }
 
 static bbans_status build_lgssm(bbans_lgssm *lgssm, const uint8_t *bytes,
@@ -822,6 +858,8 @@ bbans_status bbans_model_build(bbans_model *model, void *memory,
             build_gaussian_hmm(&frozen->gaussian_hmm, model->bytes, &l, rest);
     else if (is_hierarchy(model->bytes[TYPE]))
         status = build_hierarchy(&frozen->hierarchy, model->bytes, &l, rest);
+    else if (is_factorial(model->bytes[TYPE]))
+        status = build_factorial(&frozen->factorial, model->bytes, &l, rest);
     else if (is_tree(model->bytes[TYPE]))
         status = build_tree(&frozen->tree, model->bytes, &l, rest);
     else if (is_mixer(model->bytes[TYPE]))
@@ -914,16 +952,40 @@ static void put_hmm(writer *w, const bbans_hmm *hmm, int kind,
     put_contexts(w, hmm->contexts);
 }
 
+/* What models of levels and of chains begin with. */
+static void put_levels(writer *w, size_t levels, const size_t *states,
+                       size_t symbols, size_t start_length)
+{
+    size_t l;
+
+    put(w, levels, 4);
+    put(w, symbols, 4);
+    put(w, start_length, 4);
+    for (l = 0; l < levels; l++)
+        put(w, states[l], 4);
+}
+
+static void put_factorial(writer *w, const bbans_factorial *m, int kind,
+                          const int64_t *value, int ends)
+{
+    size_t l, all = 1;
+
+    put_levels(w, m->levels, m->states, m->symbols, m->space.start_length);
+    put_values(w, kind, value, m->symbols - (size_t)ends);
+    for (l = 0; l < m->levels; l++) {
+        put_masses(w, m->initial_cdf[l], 1, m->states[l]);
+        put_masses(w, m->transition_cdf[l], m->states[l], m->states[l]);
+        all *= m->states[l];
+    }
+    put_masses(w, m->emission_cdf, all, m->symbols);
+}
+
 static void put_hierarchy(writer *w, const bbans_hierarchy *m, int kind,
                           const int64_t *value, int ends)
 {
     size_t l;
 
-    put(w, m->levels, 4);
-    put(w, m->symbols, 4);
-    put(w, m->space.start_length, 4);
-    for (l = 0; l < m->levels; l++)
-        put(w, m->states[l], 4);
+    put_levels(w, m->levels, m->states, m->symbols, m->space.start_length);
     put_values(w, kind, value, m->symbols - (size_t)ends);
     for (l = 0; l < m->levels; l++) {
         const size_t rows = l + 1 < m->levels ? m->states[l + 1] : 1;
@@ -1081,9 +1143,17 @@ static size_t symbols_of(const bbans_frozen *frozen, int type)
     switch (type) {
     case BBANS_MODEL_HMM: return frozen->hmm.symbols;
     case BBANS_MODEL_HIERARCHY: return frozen->hierarchy.symbols;
+    case BBANS_MODEL_FACTORIAL: return frozen->factorial.symbols;
     case BBANS_MODEL_CONTEXT_MIXER: return frozen->context_mixer.symbols;
     default: return 0;
     }
+}
+
+static size_t levels_of(const bbans_frozen *frozen, int type)
+{
+    return is_hierarchy(type)   ? frozen->hierarchy.levels
+           : is_factorial(type) ? frozen->factorial.levels
+                                : 0;
 }
 
 static unsigned detail_of(const bbans_frozen *frozen, int type)
@@ -1093,6 +1163,7 @@ static unsigned detail_of(const bbans_frozen *frozen, int type)
     case BBANS_MODEL_VAE: return (unsigned)frozen->vae.levels;
     case BBANS_MODEL_DEEP_SSM: return 0;
     case BBANS_MODEL_HIERARCHY: return frozen->hierarchy.prec;
+    case BBANS_MODEL_FACTORIAL: return frozen->factorial.prec;
     case BBANS_MODEL_TREE: return frozen->tree.prec;
     case BBANS_MODEL_GAUSSIAN_HMM: return frozen->gaussian_hmm.chain.prec;
     case BBANS_MODEL_CONTEXT_MIXER: return frozen->context_mixer.prior_bits;
@@ -1143,6 +1214,8 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
         put_gaussian_hmm(&w, &frozen->gaussian_hmm);
     else if (is_hierarchy(type))
         put_hierarchy(&w, &frozen->hierarchy, kind, value, ends);
+    else if (is_factorial(type))
+        put_factorial(&w, &frozen->factorial, kind, value, ends);
     else if (is_tree(type))
         put_tree(&w, &frozen->tree);
     else if (is_mixer(type)) {
@@ -1154,10 +1227,8 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
     if (has_alphabet(type) && !is_mixer(type) &&
-        !alphabet_was_written(
-            bytes + HMM_HEADER +
-                4 * (is_hierarchy(type) ? frozen->hierarchy.levels : 0),
-            kind, value, symbols - (size_t)ends))
+        !alphabet_was_written(bytes + HMM_HEADER + 4 * levels_of(frozen, type),
+                              kind, value, symbols - (size_t)ends))
         return BBANS_ERR_SYMBOL;
     put(&w, bbans_crc32(0, bytes, w.at), CHECKSUM_BYTES);
     return BBANS_OK;

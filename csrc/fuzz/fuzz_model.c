@@ -291,6 +291,30 @@ static size_t make_hierarchy(uint8_t *file)
     return (size_t)(at - file) + 4;
 }
 
+/* Two chains, of three and two states; four symbols, 10 bits. */
+static size_t make_factorial(uint8_t *file)
+{
+    uint8_t *at = file;
+    size_t i;
+
+    memcpy(at,
+           "\x89"
+           "bbm\3\xa\0\0\xa\0\0\0",
+           12);
+    at = put(at + 12, 2, 4);
+    at = put(at, 4, 4);
+    at = put(at, 5, 4);
+    at = put(at, 3, 4);
+    at = put(at, 2, 4);
+    for (i = 0; i < 1 + 3; i++)
+        at = put_row(at, 3, 1024);
+    for (i = 0; i < 1 + 2; i++)
+        at = put_row(at, 2, 1024);
+    for (i = 0; i < 3 * 2; i++)
+        at = put_row(at, 4, 1024);
+    return (size_t)(at - file) + 4;
+}
+
 static size_t make_lgssm(uint8_t *file)
 {
     const size_t words = bbans_lgssm_step_words(1, 2);
@@ -523,18 +547,20 @@ int main(int argc, char **argv)
         over_file(argv[i]);
     for (i = 0; argc == 1 && i < 80000; i++) {
         static const int types[] = {
-            BBANS_MODEL_HMM,         BBANS_MODEL_ARHMM, BBANS_MODEL_LGSSM,
-            BBANS_MODEL_VAE,         BBANS_MODEL_TREE,  BBANS_MODEL_HIERARCHY,
-            BBANS_MODEL_GAUSSIAN_HMM};
-        const int type = types[i % 7];
+            BBANS_MODEL_HMM,          BBANS_MODEL_ARHMM,
+            BBANS_MODEL_LGSSM,        BBANS_MODEL_VAE,
+            BBANS_MODEL_TREE,         BBANS_MODEL_HIERARCHY,
+            BBANS_MODEL_GAUSSIAN_HMM, BBANS_MODEL_FACTORIAL};
+        const int type = types[i % 8];
         size_t n = i % 101 == 0                       ? make_mixer(file)
                    : i % 101 == 1                     ? make_packed_mixer(file)
                    : type == BBANS_MODEL_VAE          ? make_vae(file)
                    : type == BBANS_MODEL_TREE         ? make_tree(file)
                    : type == BBANS_MODEL_HIERARCHY    ? make_hierarchy(file)
+                   : type == BBANS_MODEL_FACTORIAL    ? make_factorial(file)
                    : type == BBANS_MODEL_LGSSM        ? make_lgssm(file)
                    : type == BBANS_MODEL_GAUSSIAN_HMM ? make_gaussian_hmm(file)
-                   : i % 14 < 7                       ? make_packed(file, type)
+                   : i % 16 < 8                       ? make_packed(file, type)
                                                       : make_hmm(file, type);
 
         for (change = (int)below(4); change > 0; change--)

@@ -122,6 +122,16 @@ static inline size_t bbans_tile_row(size_t stride, size_t j, size_t a)
     return j * stride + 2 * a * bbans_tile_width(stride, j);
 }
 
+/* The other form of the filter, in two parts; `stride` is a multiple of 16. */
+typedef struct {
+    /* filtered [stride] as above, and at 15 bits m [stride]. */
+    void (*weigh)(const uint32_t *predicted, const uint32_t *emitting,
+                  size_t stride, uint32_t *filtered, int16_t *m);
+    /* predicted [stride] = max(least, sum_i m_i Ah_ij). */
+    void (*predict)(const bbans_sparse *sparse, const int16_t *m, size_t stride,
+                    uint32_t least, uint32_t *predicted);
+} bbans_sparse_kernels;
+
 /* ---- Hierarchical hidden Markov models ----------------------------------- */
 
 #define BBANS_JOINT_BITS 31
@@ -143,6 +153,32 @@ typedef struct {
     void (*combine)(const uint32_t *c, const uint32_t *x, size_t terms,
                     size_t n, uint64_t *sum);
 } bbans_levels_kernels;
+
+/* ---- Factorial hidden Markov models -------------------------------------- */
+
+/* At 15 bits two weights or masses are in a number, the first one below.  n is a
+ * multiple of 8; arrays need no alignment. */
+typedef struct {
+    /* out [(rows + 1) / 2][n]: weights w [rows][n] below 2^31, as
+     * bbans_short_weight has them, two rows in each; after the last of an odd
+     * number comes 0. */
+    void (*pair)(const uint32_t *w, size_t rows, size_t n, unsigned shift,
+                 uint32_t *out);
+    /* out [n / 2]: of w [n], two neighbours in each. */
+    void (*narrow)(const uint32_t *w, size_t n, unsigned shift, uint32_t *out);
+    /* out[i][j] = max(least, the sums of products of c[i][k] and x[k][j]), i <
+     * rows, k < pairs, j < n, below 2^31.  x and out have rows of n. */
+    void (*multiply)(const uint32_t *c, size_t rows, const uint32_t *x,
+                     size_t pairs, size_t n, uint32_t least, uint32_t *out);
+} bbans_factors_kernels;
+
+/* min(32767, w 2^-shift), rounded, 1 <= shift. */
+static inline uint32_t bbans_short_weight(uint32_t w, unsigned shift)
+{
+    const uint32_t m = (w + ((uint32_t)1 << (shift - 1))) >> shift;
+
+    return m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX;
+}
 
 /* ---- Latent trees -------------------------------------------------------- */
 
@@ -589,7 +625,9 @@ typedef struct {
 typedef struct {
     int isa;
     const bbans_hmm_kernels *hmm;
+    const bbans_sparse_kernels *sparse;
     const bbans_levels_kernels *levels;
+    const bbans_factors_kernels *factors;
     const bbans_lanes_kernels *lanes;
     const bbans_totals_kernels *totals;
     const bbans_rows_kernels *rows;
@@ -610,8 +648,12 @@ extern bbans_kernels bbans_kernel;
 
 extern const bbans_hmm_kernels bbans_hmm_portable, bbans_hmm_avx2,
     bbans_hmm_avx512, bbans_hmm_neon, bbans_hmm_wasm;
+extern const bbans_sparse_kernels bbans_sparse_portable, bbans_sparse_avx2,
+    bbans_sparse_neon;
 extern const bbans_levels_kernels bbans_levels_portable, bbans_levels_avx2,
     bbans_levels_avx512, bbans_levels_neon;
+extern const bbans_factors_kernels bbans_factors_portable, bbans_factors_avx2,
+    bbans_factors_neon;
 extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,
     bbans_lanes_avx512, bbans_lanes_neon;
 extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
@@ -625,12 +667,13 @@ extern const bbans_checksum_kernels bbans_checksum_portable,
     bbans_checksum_avx2, bbans_checksum_avx512;
 
 /* Where there is no choice of kernels, only what needs those of residuals,
- * which have tables of 20 KB, of levels, trees, planes or checksums refers to
+ * which have tables of 20 KB, of levels, factors, trees, planes or checksums refers to
  * them, so that firmware without is linked without them. */
 #ifdef BBANS_PORTABLE
 #define BBANS_RESIDUAL (&bbans_residual_portable)
 #define BBANS_MIXING (&bbans_mixing_portable)
 #define BBANS_LEVELS (&bbans_levels_portable)
+#define BBANS_FACTORS (&bbans_factors_portable)
 #define BBANS_TREE (&bbans_tree_portable)
 #define BBANS_PLANES (&bbans_planes_portable)
 #define BBANS_CHECKSUM (&bbans_checksum_portable)
@@ -638,6 +681,7 @@ extern const bbans_checksum_kernels bbans_checksum_portable,
 #define BBANS_RESIDUAL (bbans_kernel.residual)
 #define BBANS_MIXING (bbans_kernel.mixing)
 #define BBANS_LEVELS (bbans_kernel.levels)
+#define BBANS_FACTORS (bbans_kernel.factors)
 #define BBANS_TREE (bbans_kernel.tree)
 #define BBANS_PLANES (bbans_kernel.planes)
 #define BBANS_CHECKSUM (bbans_kernel.checksum)

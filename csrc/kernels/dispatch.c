@@ -7,8 +7,9 @@
 #include <stdlib.h> /* getenv */
 #define OPTIONAL                                                               \
     .residual = &bbans_residual_portable, .mixing = &bbans_mixing_portable,    \
-    .levels = &bbans_levels_portable, .tree = &bbans_tree_portable,            \
-    .planes = &bbans_planes_portable, .checksum = &bbans_checksum_portable,
+    .levels = &bbans_levels_portable, .factors = &bbans_factors_portable,      \
+    .tree = &bbans_tree_portable, .planes = &bbans_planes_portable,            \
+    .checksum = &bbans_checksum_portable,
 #else
 #define OPTIONAL /* see BBANS_RESIDUAL */
 #endif
@@ -16,9 +17,9 @@
 #define PORTABLE                                                               \
     {                                                                          \
         .isa = BBANS_ISA_PORTABLE, .hmm = &bbans_hmm_portable,                 \
-        .lanes = &bbans_lanes_portable, .totals = &bbans_totals_portable,      \
-        .rows = &bbans_rows_portable, .bytes = &bbans_bytes_portable,          \
-        .predict = &bbans_predict_portable,                                    \
+        .sparse = &bbans_sparse_portable, .lanes = &bbans_lanes_portable,      \
+        .totals = &bbans_totals_portable, .rows = &bbans_rows_portable,        \
+        .bytes = &bbans_bytes_portable, .predict = &bbans_predict_portable,    \
         OPTIONAL.family = &bbans_family_portable,                              \
         .network = &bbans_network_portable                                     \
     }
@@ -86,7 +87,9 @@ static const struct {
      has_fast_gathers,
      {.isa = BBANS_ISA_AVX512,
       .hmm = &bbans_hmm_avx512,
+      .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx512,
+      .factors = &bbans_factors_avx2,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
@@ -103,7 +106,9 @@ static const struct {
      has_avx512_vbmi,
      {.isa = BBANS_ISA_AVX512,
       .hmm = &bbans_hmm_avx512,
+      .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx512,
+      .factors = &bbans_factors_avx2,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
@@ -120,7 +125,9 @@ static const struct {
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
       .hmm = &bbans_hmm_avx512,
+      .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx512,
+      .factors = &bbans_factors_avx2,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
@@ -137,7 +144,9 @@ static const struct {
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
       .hmm = &bbans_hmm_avx2,
+      .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx2,
+      .factors = &bbans_factors_avx2,
       .lanes = &bbans_lanes_avx2,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_avx2,
@@ -156,7 +165,9 @@ static const struct {
      is_always_here,
      {.isa = BBANS_ISA_NEON,
       .hmm = &bbans_hmm_neon,
+      .sparse = &bbans_sparse_neon,
       .levels = &bbans_levels_neon,
+      .factors = &bbans_factors_neon,
       .lanes = &bbans_lanes_neon,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_neon,
@@ -175,7 +186,9 @@ static const struct {
      is_always_here,
      {.isa = BBANS_ISA_WASM,
       .hmm = &bbans_hmm_wasm,
+      .sparse = &bbans_sparse_portable,
       .levels = &bbans_levels_portable,
+      .factors = &bbans_factors_portable,
       .lanes = &bbans_lanes_portable,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_portable,

@@ -8,44 +8,21 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_state_space.h"
 
-#define POSTERIOR_BITS 26
+#define MODEL bbans_hierarchy
+
+static const uint32_t *into_state(const bbans_hierarchy *m, const uint16_t *z,
+                                  size_t l);
+static const uint32_t *prior_row(const bbans_hierarchy *m,
+                                 const bbans_stream *s, size_t l);
+
+#include "bbans_levels.h"
 
 /* ---- The tables ---------------------------------------------------------- */
-
-static size_t round_up(size_t n, size_t to)
-{
-    return (n + to - 1) / to * to;
-}
 
 /* States of the level above; the last has one state above it. */
 static size_t above(size_t levels, const size_t *states, size_t l)
 {
     return l + 1 < levels ? states[l + 1] : 1;
-}
-
-static int sizes_are_valid(size_t levels, const size_t *states, size_t symbols)
-{
-    size_t l, joint = 1;
-
-    if (levels < 1 || levels > BBANS_LEVELS_MAX || symbols < 1 ||
-        symbols > BBANS_SYMBOLS_MAX)
-        return 0;
-    for (l = 0; l < levels; l++) {
-        if (states[l] < 1 || states[l] > BBANS_STATES_MAX / joint)
-            return 0;
-        joint *= states[l];
-    }
-    return 1;
-}
-
-static size_t most_states(size_t levels, const size_t *states)
-{
-    size_t l, most = 1;
-
-    for (l = 0; l < levels; l++)
-        if (states[l] > most)
-            most = states[l];
-    return most;
 }
 
 /* Rows of masses, and all of these: below 2^29 + 2^24. */
@@ -227,59 +204,7 @@ static void put_tables(bbans_hierarchy *m, const uint32_t *mass, void *memory)
     (void)bbans_put_cdf(word, mass, states[0], m->symbols);
 }
 
-/* ---- The scratch --------------------------------------------------------- */
-
-/* Words: two arrays of weights, for the levels of a step in turn, or sums of 64
- * bits; weights g of each level but the last (docs/maths.md); running sums of a
- * level's weights. */
-static uint32_t *weights_in(const bbans_stream *s)
-{
-    return (uint32_t *)s->scratch;
-}
-
-static size_t words_of_levels(const bbans_hierarchy *m)
-{
-    size_t l, words = 0;
-
-    for (l = 1; l < m->levels; l++)
-        words += m->place[l];
-    return words;
-}
-
-static uint32_t *levels_in(const bbans_hierarchy *m, const bbans_stream *s)
-{
-    return weights_in(s) + 2 * m->place[m->levels];
-}
-
-static uint32_t *edge_in(const bbans_hierarchy *m, const bbans_stream *s)
-{
-    return levels_in(m, s) + words_of_levels(m);
-}
-
-static size_t scratch_bytes(const bbans_hierarchy *m)
-{
-    const size_t words = 2 * m->place[m->levels] + words_of_levels(m) +
-                         most_states(m->levels, m->states) + 1;
-
-    return 4 * round_up(words, 16);
-}
-
 /* ---- The conditionals ---------------------------------------------------- */
-
-/* States are uint16_t [levels], observations symbol numbers.  The belief is the
- * weights predicted, the record the weights filtered. */
-
-static const uint16_t *state_of(const void *z)
-{
-    return (const uint16_t *)z;
-}
-
-static void start(const bbans_state_space *model, void *belief)
-{
-    const bbans_hierarchy *m = (const bbans_hierarchy *)(const void *)model;
-
-    memcpy(belief, m->initial, model->belief_bytes);
-}
 
 /* The state above level l; above the last there is 0. */
 static size_t state_above(const bbans_hierarchy *m, const uint16_t *z, size_t l)
@@ -347,87 +272,6 @@ static const uint32_t *into_state(const bbans_hierarchy *m, const uint16_t *z,
                                   m->states[l];
 }
 
-/* Scale sums of 64 bits. */
-static void fit(const uint64_t *sum, size_t n, uint32_t *out)
-{
-    uint64_t total = 0;
-    int shift;
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        total += sum[i];
-    shift = bbans_bit_length(total) - BBANS_JOINT_BITS;
-    for (i = 0; i < n; i++)
-        out[i] = bbans_scaled(sum[i], shift);
-}
-
-/* The weights g of each level given the next state: those above are summed
- * over. */
-static void sum_levels(const bbans_hierarchy *m, bbans_stream *s,
-                       const uint32_t *g[BBANS_LEVELS_MAX])
-{
-    const uint16_t *z = state_of(s->z);
-    uint64_t *sum = (uint64_t *)s->scratch;
-    uint32_t *out = levels_in(m, s);
-    size_t l = m->levels - 1;
-
-    g[l] = (const uint32_t *)s->record_before;
-    for (; l > 0; l--, out += m->place[l + 1]) {
-        BBANS_LEVELS->combine(into_state(m, z, l), g[l], m->states[l],
-                              m->place[l], sum);
-        fit(sum, m->place[l], out);
-        g[l - 1] = out;
-    }
-}
-
-/* Running sums of the weights of the states of level l, given those of lower
- * levels, which are at `place`; returns their total, 0 where these cannot
- * be. */
-static uint32_t weigh(const bbans_hierarchy *m, size_t l, const uint32_t *g,
-                      const uint16_t *z, size_t place, uint32_t *edge)
-{
-    const uint32_t *into = into_state(m, z, l);
-    const size_t K = m->states[l], step = m->place[l];
-    uint64_t total = 0;
-    int shift;
-    size_t k;
-
-    for (k = 0; k < K; k++) /* sum g < 2^31 and A <= 2^28 */
-        total += (uint64_t)g[k * step + place] * into[k];
-    shift = bbans_bit_length(total) - POSTERIOR_BITS;
-    edge[0] = 0;
-    for (k = 0; k < K; k++)
-        edge[k + 1] =
-            edge[k] +
-            bbans_scaled((uint64_t)g[k * step + place] * into[k], shift);
-    return edge[K];
-}
-
-/* What the sender popped last goes first. */
-static void push_posterior(const bbans_hierarchy *m, bbans_stream *s)
-{
-    const uint16_t *z = state_of(s->z_before);
-    const uint32_t *g[BBANS_LEVELS_MAX];
-    uint32_t *edge = edge_in(m, s);
-    size_t l, place = 0;
-
-    sum_levels(m, s, g);
-    for (l = 0; l < m->levels; l++)
-        place += z[l] * m->place[l];
-    for (l = m->levels; l-- > 0;) {
-        uint32_t total;
-
-        place -= z[l] * m->place[l];
-        total = weigh(m, l, g[l], state_of(s->z), place, edge);
-        if (edge[z[l]] == edge[z[l] + 1]) { /* no sender can have popped it */
-            s->status = BBANS_ERR_CORRUPT;
-            return;
-        }
-        bbans_lane_push(&s->lane, edge[z[l]], edge[z[l] + 1] - edge[z[l]],
-                        total);
-    }
-}
-
 /* The running sums for level l, given the state above, and the one before. */
 static const uint32_t *prior_row(const bbans_hierarchy *m,
                                  const bbans_stream *s, size_t l)
@@ -439,16 +283,6 @@ static const uint32_t *prior_row(const bbans_hierarchy *m,
                ? m->initial_cdf[l] + up * (K + 1)
                : m->transition_cdf[l] +
                      (up * K + state_of(s->z_before)[l]) * (K + 1);
-}
-
-static void pop_prior(const bbans_hierarchy *m, bbans_stream *s)
-{
-    uint16_t *z = (uint16_t *)s->z;
-    size_t l;
-
-    for (l = m->levels; l-- > 0;)
-        z[l] = (uint16_t)bbans_pop_entry(&s->lane, prior_row(m, s, l),
-                                         m->states[l], m->prec);
 }
 
 static const uint32_t *emission_row(const bbans_hierarchy *m,
@@ -511,56 +345,9 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 }
 
 #ifndef BBANS_DECODER_ONLY
-static int accepts(const bbans_state_space *model, const void *x, size_t n)
-{
-    const bbans_hierarchy *m = (const bbans_hierarchy *)(const void *)model;
-    const uint32_t *symbol = (const uint32_t *)x;
-    size_t t;
-
-    for (t = 0; t < n; t++)
-        if (symbol[t] >= m->symbols)
-            return 0;
-    return 1;
-}
-
-static uint32_t symbol_of(const bbans_stream *s)
-{
-    return ((const uint32_t *)s->x)[s->t];
-}
-
 static void filter(const bbans_hierarchy *m, bbans_stream *s)
 {
     filter_symbol(m, s, symbol_of(s));
-}
-
-static void push_prior(const bbans_hierarchy *m, bbans_stream *s)
-{
-    size_t l;
-
-    for (l = 0; l < m->levels; l++)
-        bbans_push_entry(&s->lane, prior_row(m, s, l), state_of(s->z)[l],
-                         m->prec);
-}
-
-/* The lowest level first.  A state that is popped has a weight, so there are
- * some above it: the total is never 0. */
-static void pop_posterior(const bbans_hierarchy *m, bbans_stream *s)
-{
-    const uint32_t *g[BBANS_LEVELS_MAX];
-    uint16_t *z = (uint16_t *)s->z_before;
-    uint32_t *edge = edge_in(m, s);
-    size_t l, place = 0;
-
-    sum_levels(m, s, g);
-    for (l = 0; l < m->levels; l++) {
-        const uint32_t total = weigh(m, l, g[l], state_of(s->z), place, edge);
-        const uint32_t slot = bbans_lane_take_slot(&s->lane, total);
-        const size_t k = bbans_kernel.hmm->rank(edge + 1, m->states[l], slot);
-
-        bbans_lane_put_rest(&s->lane, slot, edge[k], edge[k + 1] - edge[k]);
-        z[l] = (uint16_t)k;
-        place += k * m->place[l];
-    }
 }
 
 static void push_likelihood(const bbans_hierarchy *m, bbans_stream *s)
@@ -583,7 +370,6 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 }
 #endif /* BBANS_DECODER_ONLY */
 
-#define MODEL bbans_hierarchy
 #include "bbans_steps.h"
 #undef MODEL
 
@@ -599,35 +385,6 @@ static const bbans_engine engine = {
     .pop_all = pop_all,
     .decode = decode,
 };
-
-/* Two states of all levels may be popped before what is pushed pays for them,
- * and weights have 26 bits. */
-static unsigned start_bits(const bbans_hierarchy *m)
-{
-    size_t l, joint = 1;
-    unsigned bits;
-
-    for (l = 0; l < m->levels; l++)
-        joint *= m->states[l];
-    bits = 28 + 2 * (unsigned)bbans_bit_length(joint - 1);
-    return bits > 40 ? bits : 40;
-}
-
-static void set_engine(bbans_hierarchy *m, size_t start_length)
-{
-    bbans_state_space *space = &m->space;
-
-    space->engine = &engine;
-    space->observation_bytes = sizeof(uint32_t);
-    space->state_bytes = BBANS_LEVELS_MAX * sizeof(uint16_t);
-    space->belief_bytes = space->record_bytes = 4 * m->place[m->levels];
-    space->scratch_bytes = scratch_bytes(m);
-    space->start_length = start_length;
-    space->start_bits = start_bits(m);
-    space->push_words = 1 + m->levels; /* each number a word at most */
-    space->pop_words = m->levels;
-    space->predictive = 0;
-}
 
 bbans_status bbans_hierarchy_init(bbans_hierarchy *model, size_t levels,
                                   const size_t *states, size_t symbols,
@@ -659,6 +416,7 @@ bbans_status bbans_hierarchy_init(bbans_hierarchy *model, size_t levels,
             model->place[l] * (l == 0 ? model->stride : states[l]);
     }
     put_tables(model, mass, memory);
-    set_engine(model, start_length);
+    model->space.engine = &engine;
+    set_space(model, start_length, 4 * model->place[levels]);
     return BBANS_OK;
 }

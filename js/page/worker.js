@@ -79,7 +79,8 @@ function modelKind({ type, states }) {
   const names = {
     HMM: "hidden Markov model", ARHMM: "autoregressive hidden Markov model",
     LGSSM: "linear Gaussian state space model", DeepSSM: "deep state space model",
-    HierarchicalHMM: "hierarchical hidden Markov model", LatentTree: "latent tree",
+    HierarchicalHMM: "hierarchical hidden Markov model",
+    FactorialHMM: "factorial hidden Markov model", LatentTree: "latent tree",
     ContextMixer: "context mixer", MultivariateGaussianHMM: "hidden Markov model of vectors",
   };
   return (names[type] ?? type) + (states ? ` of ${states} states` : "");

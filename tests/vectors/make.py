@@ -53,7 +53,7 @@ gaussian_graph_v1.json
     cases: start (the hex of a message of one lane), nodes by number as [parents,
         weights in 2^-24, offset in 2^-16, scale]; order as [action, node]; observed,
         pairs of a node and its value; and the hex of the message after they are pushed.
-hierarchy_v1.json
+hierarchy_v1.json, factorial_v1.json
     cases: name, the hex of the model file, and sequences: xs, and the hex of encode and
         encode_predictive.
 network_v1.json
@@ -96,6 +96,7 @@ import json
 from bisect import bisect_left
 from hashlib import sha256
 from itertools import pairwise
+from math import prod
 from operator import mul
 from pathlib import Path
 
@@ -342,12 +343,17 @@ def stream(draw):
 # hierarchy_v1.json
 
 
-def hierarchy_of(draw, states, M, prec, kind, tail_length):
+def some_rows(draw, kind, prec):
     kinds = ["flat", "peaked", "sure"] if kind == "mixed" else [kind]
 
     def rows(count, n):
         return [row_of(draw, draw.pick(kinds), n, 2**prec) for _ in range(count)]
 
+    return rows
+
+
+def hierarchy_of(draw, states, M, prec, kind, tail_length):
+    rows = some_rows(draw, kind, prec)
     above = [*states[1:], 1]
     return ref.Hierarchy(
         [rows(up, n) for up, n in zip(above, states, strict=True)],
@@ -366,7 +372,7 @@ def hierarchy_likely(draw, model, T):
         for level in reversed(range(model.levels)):
             row = ref.hierarchy_prior_row(model, level, before, z)
             z[level] = ref.finder(ref.edges_of(row))(draw.below(2**model.prec))[0]
-        edges = ref.edges_of(model.emission[z[0]])
+        edges = ref.edges_of(model.emission_row(tuple(z)))
         xs.append(ref.finder(edges)(draw.below(2**model.prec))[0])
         before = z
     return xs
@@ -383,8 +389,19 @@ def hierarchy_unlikely(model, T):
     return xs
 
 
-def hierarchy_case(draw, states, M, prec, kind, c):
-    model = hierarchy_of(draw, states, M, prec, kind, c)
+def factorial_of(draw, states, M, prec, kind, tail_length):
+    rows = some_rows(draw, kind, prec)
+    return ref.Factorial(
+        [rows(1, n) for n in states],
+        [[rows(n, n)] for n in states],
+        rows(prod(states), M),
+        prec,
+        tail_length,
+    )
+
+
+def hierarchy_case(draw, states, M, prec, kind, c, make=hierarchy_of):
+    model = make(draw, states, M, prec, kind, c)
     sequences = [hierarchy_likely(draw, model, T) for T in (0, 1, c, c + 1, 100)]
     sequences += [[draw.below(M) for _ in range(60)], hierarchy_unlikely(model, 40)]
     coded = []
@@ -420,6 +437,29 @@ def hierarchy_content():
         ([17], 9, 10, "mixed", 18),
     ]:
         cases.append(hierarchy_case(draw, states, M, prec, kind, c))
+    return {"cases": cases}
+
+
+# factorial_v1.json
+
+
+def factorial_content():
+    draw, cases = Generator(15), []
+    for states, M, prec, kind, c in [
+        ([1], 2, 1, "flat", 60),
+        ([3], 5, 24, "peaked", 25),
+        ([2, 2], 2, 28, "sure", 65),
+        ([2, 1, 3], 4, 16, "mixed", 30),
+        ([2, 17], 3, 15, "peaked", 30),
+        ([17, 2], 3, 8, "flat", 40),
+        ([9, 5], 7, 20, "peaked", 20),
+        ([5, 9], 7, 20, "sure", 20),
+        ([16, 16], 2, 24, "peaked", 60),
+        ([8, 8], 10, 28, "mixed", 16),
+        ([3, 11, 4], 5, 24, "mixed", 28),
+        ([2] * 8, 3, 12, "mixed", 50),
+    ]:
+        cases.append(hierarchy_case(draw, states, M, prec, kind, c, factorial_of))
     return {"cases": cases}
 
 
@@ -2014,6 +2054,7 @@ def main():
         "hmm_v1.json": hmm_content,
         "stream_v1.json": stream_content,
         "hierarchy_v1.json": hierarchy_content,
+        "factorial_v1.json": factorial_content,
         "lgssm_v1.json": lgssm_content,
         "iid_v1.json": iid_content,
         "values_v1.json": values_content,
