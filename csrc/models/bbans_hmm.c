@@ -244,7 +244,7 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
     for (i = 0; i < (symbols + BBANS_ROWS_AFTER) * stride; i++)
         sums[i] = i / stride > symbols
                       ? sums[i - stride]
-                      : to_15_bits(hmm->emission_sums[i], prec);
+                      : (int16_t)bbans_to_15_bits(hmm->emission_sums[i], prec);
     /* Last, and in the order of the masses: see bbans_hmm_masses. */
     hmm->transition_cdf = word = bbans_put_cdf(word, initial, 1, states);
     hmm->emission_cdf = word = bbans_put_cdf(word, transition, states, states);
