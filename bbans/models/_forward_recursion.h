@@ -41,7 +41,7 @@ TARGET INLINE void NAME(tile)(const REAL *a, ptrdiff_t row, ptrdiff_t column,
 }
 
 /* One row by itself: 4 sums for each vector, for the latency. */
-TARGET static void NAME(tile_row)(const REAL *a, ptrdiff_t column, ptrdiff_t K,
+TARGET INLINE void NAME(tile_row)(const REAL *a, ptrdiff_t column, ptrdiff_t K,
                                   const REAL *B, ptrdiff_t step, REAL *out,
                                   int add)
 {
@@ -49,10 +49,11 @@ TARGET static void NAME(tile_row)(const REAL *a, ptrdiff_t column, ptrdiff_t K,
     ptrdiff_t k;
     int i;
 
-    for (k = 0; k + 4 <= K; k += 4)
-        for (i = 0; i < 4; i++, a += column, B += step) {
-            sum[i][0] += *a * ((const V *)B)[0];
-            sum[i][1] += *a * ((const V *)B)[1];
+    for (k = 0; k + 4 <= K; k += 4, a += 4 * column, B += 4 * step)
+        for (i = 0; i < 4; i++) {
+            const V *b = (const V *)(B + i * step);
+            sum[i][0] += a[i * column] * b[0];
+            sum[i][1] += a[i * column] * b[1];
         }
     for (; k < K; k++, a += column, B += step) {
         sum[0][0] += *a * ((const V *)B)[0];
@@ -91,7 +92,10 @@ TARGET static void NAME(multiply)(const REAL *a, ptrdiff_t row,
                 NAME(tile)(p, row, column, 4, K, B, step, o, R, add);
             else {
                 rows = 1;
-                NAME(tile_row)(p, column, K, B, step, o, add);
+                if (column == 1 && step == COLUMNS) /* one long sequence */
+                    NAME(tile_row)(p, 1, K, B, COLUMNS, o, add);
+                else
+                    NAME(tile_row)(p, column, K, B, step, o, add);
             }
         }
 }
@@ -168,13 +172,16 @@ TARGET INLINE void NAME(count_row)(const REAL *__restrict a,
 }
 
 TARGET INLINE void NAME(back_row)(const REAL *__restrict e,
-                                  const REAL *__restrict v, REAL w, REAL high,
-                                  ptrdiff_t S, REAL *__restrict g)
+                                  const REAL *__restrict a,
+                                  const REAL *__restrict v, REAL w, REAL w1,
+                                  REAL high, ptrdiff_t S,
+                                  double *__restrict count, REAL *__restrict g)
 {
     ptrdiff_t i;
 
     for (i = 0; i < S; i++) {
-        const REAL u = e[i] * v[i] * w;
+        const REAL u = e[i] * v[i] * w1;
+        count[i] += a[i] * v[i] * w;
         g[i] = u < high ? u : high;
     }
 }
@@ -189,19 +196,21 @@ TARGET static void NAME(backward)(const int32_t *x, ptrdiff_t n, ptrdiff_t S,
     REAL total[ROWS];
     ptrdiff_t b, c;
 
-    for (b = 0; b < n; b++) {
-        const REAL *a = alpha + b * R, *v = beta + b * R;
-        if (b % ROWS == 0) /* some sums first, which no row then waits for */
-            for (c = b; c < n && c < b + ROWS; c++)
-                total[c - b] = NAME(dot)(alpha + c * R, beta + c * R, S);
-        {
-            const REAL sum = total[b % ROWS], all = (REAL)scale[b] * sum;
-            const REAL w = 1 / (all > normal ? all : normal);
-            NAME(count_row)(a, v, 1 / sum, S, emission_count + x[b] * S);
-            if (initial_count != NULL)
-                NAME(count_row)(a, v, 1 / sum, S, initial_count);
-            else
-                NAME(back_row)(E + x[b] * S, v, w, high, S, G + b * R);
+    for (b = 0; b < n; b += ROWS) {
+        /* Some sums first, which no row then waits for. */
+        for (c = b; c < n && c < b + ROWS; c++)
+            total[c - b] = NAME(dot)(alpha + c * R, beta + c * R, S);
+        for (c = b; c < n && c < b + ROWS; c++) {
+            const REAL *a = alpha + c * R, *v = beta + c * R;
+            const REAL w = 1 / total[c - b], sum = (REAL)scale[c] * total[c - b];
+            double *count = emission_count + x[c] * S;
+            if (initial_count != NULL) {
+                NAME(count_row)(a, v, w, S, count);
+                NAME(count_row)(a, v, w, S, initial_count);
+            } else
+                NAME(back_row)(E + x[c] * S, a, v, w,
+                               1 / (sum > normal ? sum : normal), high, S,
+                               count, G + c * R);
         }
     }
 }
