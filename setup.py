@@ -67,6 +67,7 @@ setup(
             depends=["csrc/bbans.h"],
         ),
         extension("models._classes", "-O2"),
+        extension("models._kalman", "-O3"),  # loops for the compiler to vectorise
         extension(
             "models._forward",
             "-O3",  # its kernels have loops for the compiler to vectorise

@@ -43,7 +43,7 @@ FLOORS = [
     ("models", "_forward em _training _states _start_length freeze_hmm hmm"),
     ("models", "factorial_hmm hierarchical_hmm"),
     ("models", "_integer_hmm gaussian_hmm poisson_hmm"),
-    ("models", "contexts arhmm freeze_lgssm lgssm _vectors information"),
+    ("models", "contexts arhmm freeze_lgssm _kalman lgssm _vectors information"),
     ("models", "multivariate_gaussian_hmm"),
     ("models", "context_mixer _float_heads network_model vae deep_ssm"),
     ("models", "tree_structure tree_start tree_em latent_tree"),

@@ -55,6 +55,47 @@ def test_inference_equals_dense_gaussians(n, p, steps, T):
     assert model.log_likelihood(x) == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.parametrize(("n", "p"), [(1, 1), (3, 2), (2, 3)])
+def test_expected_moments_equal_dense_gaussians(n, p):
+    """Of short sequences, and of long ones, whose gains become constant."""
+    model = random_lgssm(n, p, seed=60 + n)
+    data = [model.sample(T, seed=T)[0].reshape(T, p) for T in (1, 2, 30, 30, 300)]
+    move, emit = np.zeros((2 * n + 1,) * 2), np.zeros((n + 1 + p,) * 2)
+    firsts, first_cov, bits = [], np.zeros((n, n)), 0.0
+    for x in data:
+        mean, cov, C, x_mean, x_cov = dense(model, len(x))
+        gain = cov @ C.T @ np.linalg.inv(x_cov)
+        mean += gain @ (x.ravel() - x_mean)
+        cov -= gain @ C @ cov
+        second = cov + np.outer(mean, mean)
+        z = mean.reshape(-1, n)
+        for t in range(len(x)):
+            now = slice(t * n, t * n + n)
+            row = np.concatenate([z[t], [1.0], x[t]])
+            moments = np.outer(row, row)
+            moments[:n, :n] = second[now, now]
+            emit += moments
+            if t == 0:
+                continue
+            both = np.r_[t * n - n : t * n + n]
+            row = np.concatenate([z[t - 1], [1.0], z[t]])
+            moments = np.outer(row, row)
+            around = np.r_[:n, n + 1 : 2 * n + 1]
+            moments[np.ix_(around, around)] = second[np.ix_(both, both)]
+            move += moments
+        firsts.append(z[0])
+        first_cov += cov[:n, :n]
+        bits -= model.log_likelihood(x) / math.log(2)
+    found = model.expect(data)
+    assert np.allclose(found.move, move, rtol=1e-9, atol=1e-7)
+    assert np.allclose(found.emit, emit, rtol=1e-9, atol=1e-7)
+    assert np.allclose(found.first_means, firsts, rtol=1e-9, atol=1e-9)
+    assert np.allclose(found.first_cov, first_cov, rtol=1e-9, atol=1e-9)
+    assert found.information_content == pytest.approx(bits, rel=1e-12)
+    assert (found.moves, found.emits) == (358, 363)
+    assert found.n_symbols == 363 * p
+
+
 def test_constant_gains_serve_long_sequences():
     model = random_lgssm(3, 2, seed=5)
     x, _ = model.sample(3000, seed=2)
@@ -68,6 +109,15 @@ def test_constant_gains_serve_long_sequences():
         mean = mean + gains.gain[min(t, len(gains.gain) - 1)] @ error
         assert np.allclose(filtered[t], mean, rtol=1e-9, atol=1e-9)
         mean = at["transition"] @ mean + at["transition_offset"]
+    means, covs = model.smooth(x)
+    mean, cov = filtered[-1], gains.filtered[-1]
+    for t in reversed(range(2999)):
+        i = min(t, len(gains.back) - 1)
+        J = gains.back[i]
+        mean = filtered[t] + J @ (mean - predicted[t + 1])
+        cov = gains.posterior[i] + J @ cov @ J.T
+        assert np.allclose(means[t], mean, rtol=1e-9, atol=1e-9)
+        assert np.allclose(covs[t], cov, rtol=1e-10, atol=1e-12)
 
 
 def test_information_content_is_that_of_the_rounded_masses():

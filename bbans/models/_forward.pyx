@@ -28,27 +28,29 @@ from bbans._lib import lib
 cdef extern from "_forward_kernels.h" nogil:
     ctypedef struct float_kernels:
         Py_ssize_t columns
-        void (*multiply)(const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
-                         const float *, Py_ssize_t, float *, bint) noexcept nogil
+        void (*multiply)(
+            const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float *,
+            Py_ssize_t, Py_ssize_t, Py_ssize_t, float *, Py_ssize_t, bint) noexcept nogil
         void (*pack)(const float *, Py_ssize_t, Py_ssize_t, float *) noexcept nogil
         Py_ssize_t (*forward)(
             const int32_t *, Py_ssize_t, Py_ssize_t, const float *, float, float,
-            double, float *, double *) noexcept nogil
+            double, float *, Py_ssize_t, double *) noexcept nogil
         void (*backward)(
             const int32_t *, Py_ssize_t, Py_ssize_t, const float *, const float *,
-            const double *, const float *, float, float, float *, double *,
+            const float *, Py_ssize_t, const double *, float, float, float *, double *,
             double *) noexcept nogil
     ctypedef struct double_kernels:
         Py_ssize_t columns
-        void (*multiply)(const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
-                         const double *, Py_ssize_t, double *, bint) noexcept nogil
+        void (*multiply)(
+            const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *,
+            Py_ssize_t, Py_ssize_t, Py_ssize_t, double *, Py_ssize_t, bint) noexcept nogil
         void (*pack)(const double *, Py_ssize_t, Py_ssize_t, double *) noexcept nogil
         Py_ssize_t (*forward)(
             const int32_t *, Py_ssize_t, Py_ssize_t, const double *, double, double,
-            double, double *, double *) noexcept nogil
+            double, double *, Py_ssize_t, double *) noexcept nogil
         void (*backward)(
             const int32_t *, Py_ssize_t, Py_ssize_t, const double *, const double *,
-            const double *, const double *, double, double, double *, double *,
+            const double *, Py_ssize_t, const double *, double, double, double *, double *,
             double *) noexcept nogil
     ctypedef struct forward_kernels:
         const float_kernels *single
@@ -64,6 +66,7 @@ ctypedef fused real:
 cdef enum:
     FLUSH = 96    # rows of G, at least, for each product with alpha
     SUM = 8192    # rows whose transitions are summed in the messages' own type
+    LINE = 64    # bytes of the cache
 
 
 cdef inline real least(real unused) noexcept nogil:
@@ -89,12 +92,21 @@ cdef inline Py_ssize_t columns_of(forward_kernels kernel, real unused) noexcept 
 
 cdef inline void multiply(
     forward_kernels kernel, const real *a, Py_ssize_t row, Py_ssize_t column, Py_ssize_t n, Py_ssize_t K,
-    const real *B, Py_ssize_t S, real *out, bint add,
+    const real *B, Py_ssize_t step, Py_ssize_t panel, Py_ssize_t S, real *out, Py_ssize_t R, bint add,
 ) noexcept nogil:
     if real is float:
-        kernel.single.multiply(a, row, column, n, K, B, S, out, add)
+        kernel.single.multiply(a, row, column, n, K, B, step, panel, S, out, R, add)
     else:
-        kernel.wide.multiply(a, row, column, n, K, B, S, out, add)
+        kernel.wide.multiply(a, row, column, n, K, B, step, panel, S, out, R, add)
+
+
+cdef inline void through(
+    forward_kernels kernel, const real *a, Py_ssize_t n, Py_ssize_t K, const real *packed, Py_ssize_t S,
+    real *out, Py_ssize_t R,
+) noexcept nogil:
+    # n rows through a matrix [K][S] that was packed.
+    cdef Py_ssize_t N = columns_of(kernel, <real>0)
+    multiply(kernel, a, R, 1, n, K, packed, N, K * N, S, out, R, False)
 
 
 cdef inline void pack_rows(
@@ -108,31 +120,34 @@ cdef inline void pack_rows(
 
 cdef Py_ssize_t forward_block(
     forward_kernels kernel, const int32_t *x, const int64_t *runs,
-    Py_ssize_t n_runs, Py_ssize_t previous, Py_ssize_t K, Py_ssize_t S, const real *initial, const real *A, const real *E,
-    double lowest, real *alpha, double *scale,
+    Py_ssize_t n_runs, Py_ssize_t previous, Py_ssize_t K, Py_ssize_t S, Py_ssize_t R,
+    const real *initial, const real *A, const real *E, double lowest, real *alpha,
+    double *scale,
 ) noexcept nogil:
     cdef real low = least(<real>0), tiny = normal(<real>0)
     cdef real *before = alpha
     cdef Py_ssize_t r, t, n, bad, done = 0
-    alpha += previous * S
+    alpha += previous * R
     for r in range(n_runs):
         n = runs[2 * r]
         for t in range(runs[2 * r + 1]):
             # alpha_t is first the prediction p_t, then p_t E / scale_t in its place.
             if previous == 0:
                 for bad in range(n):
-                    memcpy(alpha + bad * S, initial, S * sizeof(real))
+                    memcpy(alpha + bad * R, initial, S * sizeof(real))
                 previous = n
             else:
-                multiply(kernel, before, S, 1, n, K, A, S, alpha, False)
+                through(kernel, before, n, K, A, S, alpha, R)
             if real is float:
-                bad = kernel.single.forward(x, n, S, E, low, tiny, lowest, alpha, scale)
+                bad = kernel.single.forward(
+                    x, n, S, E, low, tiny, lowest, alpha, R, scale)
             else:
-                bad = kernel.wide.forward(x, n, S, E, low, tiny, lowest, alpha, scale)
+                bad = kernel.wide.forward(
+                    x, n, S, E, low, tiny, lowest, alpha, R, scale)
             if bad >= 0:
                 return done + bad
             before = alpha
-            alpha += n * S
+            alpha += n * R
             x += n
             scale += n
             done += n
@@ -141,23 +156,21 @@ cdef Py_ssize_t forward_block(
 
 cdef void backward_block(
     forward_kernels kernel, const int32_t *x, const int64_t *runs,
-    Py_ssize_t n_runs, Py_ssize_t following, bint begins, Py_ssize_t K, Py_ssize_t S, const real *A_transposed, const real *E,
-    const real *alpha, const double *scale, real *carry, real *work,
-    Py_ssize_t capacity, double *initial_count, double *transition_count,
+    Py_ssize_t n_runs, Py_ssize_t following, bint begins, Py_ssize_t K, Py_ssize_t S, Py_ssize_t R,
+    const real *A_transposed, const real *E, const real *alpha, const double *scale,
+    real *carry, real *work, double *initial_count, double *transition_count,
     double *emission_count,
 ) noexcept nogil:
     # Row for row, G[i] is what alpha[i] meets: zero where a sequence ends.  Its rows
     # fill from the top of a buffer, whose end is row `high_row` of the block.
     cdef real high = most(<real>0), tiny = normal(<real>0)
-    cdef real *buffer = work
-    cdef real *panels = buffer + capacity * S
-    cdef real *total = panels + capacity * S
-    cdef real *beta = total + K * S
+    cdef Py_ssize_t N = columns_of(kernel, <real>0), capacity = FLUSH + runs[0]
+    cdef real *total = work
+    cdef real *buffer = total + K * S
+    cdef real *beta = buffer + capacity * R
     cdef real *G
     cdef real *g
-    cdef real *tile = beta + runs[0] * S
-    cdef const real *a
-    cdef Py_ssize_t r, t, n, i, j, k, width, before, row = 0, summed = 0, high_row
+    cdef Py_ssize_t r, t, n, i, before, row = 0, summed = 0, high_row
     for r in range(n_runs):
         row += runs[2 * r] * runs[2 * r + 1]
     high_row = row
@@ -166,43 +179,32 @@ cdef void backward_block(
         n = runs[2 * r]
         for t in range(runs[2 * r + 1] - 1, -1, -1):
             row -= n
-            G = buffer + (capacity - (high_row - row)) * S
+            G = buffer + (capacity - (high_row - row)) * R
             if high_row == row + n:    # the first step in this buffer
-                memcpy(G, carry, following * S * sizeof(real))
-            memset(G + following * S, 0, (n - following) * S * sizeof(real))
-            multiply(kernel, G, S, 1, following, K, A_transposed, S, beta, False)
-            for i in range(following * S, n * S):
+                memcpy(G, carry, following * R * sizeof(real))
+            memset(G + following * R, 0, (n - following) * R * sizeof(real))
+            through(kernel, G, following, K, A_transposed, S, beta, R)
+            for i in range(following * R, n * R):
                 beta[i] = 1    # the last step of its sequence
             # The step before: its n, or 0 if this is the first of the block.
             before = n if t > 0 else runs[2 * r - 2] if r > 0 else 0
-            g = G - before * S
+            g = G - before * R
             if before == 0 or high_row - row + before > capacity:
                 g = carry
             if real is float:
                 kernel.single.backward(
-                    x + row, n, S, E, alpha + row * S, scale + row, beta, high, tiny, g,
+                    x + row, n, S, E, alpha + row * R, beta, R, scale + row, high, tiny, g,
                     emission_count, initial_count if begins and before == 0 else NULL)
             else:
                 kernel.wide.backward(
-                    x + row, n, S, E, alpha + row * S, scale + row, beta, high, tiny, g,
+                    x + row, n, S, E, alpha + row * R, beta, R, scale + row, high, tiny, g,
                     emission_count, initial_count if begins and before == 0 else NULL)
             following = n
             if g == carry:
                 # The sum over t of alpha_t,i G_t,j, which A_ij still multiplies.
-                i = high_row - row
-                pack_rows(kernel, G, i, S, panels)
-                for j in range(0, K, 6):
-                    width = min(6, K - j)
-                    a = alpha + row * S + j
-                    if width == 6:    # a constant: no call
-                        for k in range(i):
-                            memcpy(tile + 6 * k, a + k * S, 6 * sizeof(real))
-                    else:
-                        for k in range(i):
-                            memcpy(tile + 6 * k, a + k * S, width * sizeof(real))
-                    multiply(kernel, tile, 1, 6, width, i, panels, S, total + j * S,
-                             True)
-                summed += i
+                multiply(kernel, alpha + row * R, 1, R, K, high_row - row, G, R, N, S,
+                         total, S, True)
+                summed += high_row - row
                 high_row = row
                 if summed >= SUM or row == 0:
                     for i in range(K * S):
@@ -219,6 +221,12 @@ def columns(Py_ssize_t K, Py_ssize_t itemsize):
     return (K + N - 1) // N * N
 
 
+def stride(Py_ssize_t S, Py_ssize_t itemsize):
+    """Return R, from one row of messages to the next: a cache line more than S where
+    rows would all fall into few sets of the cache."""
+    return S + (LINE // itemsize if S * itemsize % (4 * LINE) == 0 else 0)
+
+
 def pack(const real[:, ::1] B not None, real[::1] panels not None):
     """Put a matrix of shape (K, S) in the order in which products read it."""
     cdef Py_ssize_t K = B.shape[0], S = B.shape[1]
@@ -228,9 +236,9 @@ def pack(const real[:, ::1] B not None, real[::1] panels not None):
     pack_rows(kernel, &B[0, 0], K, S, &panels[0])
 
 
-def work_size(Py_ssize_t n, Py_ssize_t K, Py_ssize_t S):
+def work_size(Py_ssize_t n, Py_ssize_t K, Py_ssize_t S, Py_ssize_t R):
     """Return the size of `work` for n sequences at a time."""
-    return (2 * (FLUSH + n) + K + n) * S + 6 * (FLUSH + n)
+    return K * S + (FLUSH + 2 * n) * R
 
 
 def forward(const int32_t[::1] x not None, const int64_t[:, ::1] runs not None,
@@ -242,18 +250,18 @@ def forward(const int32_t[::1] x not None, const int64_t[:, ::1] runs not None,
     Without one, `previous` is 0 and sequences begin. Return -1, or the first row whose
     scale is out of range or below `lowest`.
     """
-    cdef Py_ssize_t N = x.shape[0], S = initial.shape[0], bad
+    cdef Py_ssize_t N = x.shape[0], S = initial.shape[0], R = alpha.shape[1], bad
     cdef forward_kernels kernel = kernels()
     check(x, E.shape[0])
     check_runs(runs, N)
     if (S < K or K < 1 or A.shape[0] != K * S or E.shape[1] != S
-            or alpha.shape[0] < previous + N or alpha.shape[1] != S
+            or alpha.shape[0] < previous + N or R < S
             or scale.shape[0] < N or previous < 0 or S % columns_of(kernel, <real>0) != 0
             or 0 < previous < runs[0, 0]):
         raise ValueError("shapes of forward() do not agree")
     with nogil:
         bad = forward_block(kernel, &x[0], &runs[0, 0], runs.shape[0], previous, K,
-                            S, &initial[0], &A[0], &E[0, 0], lowest, &alpha[0, 0],
+                            S, R, &initial[0], &A[0], &E[0, 0], lowest, &alpha[0, 0],
                             &scale[0])
     return bad
 
@@ -270,23 +278,23 @@ def backward(const int32_t[::1] x not None, const int64_t[:, ::1] runs not None,
 
     `following` sequences go on after the block; they begin in it if `begins`.
     """
-    cdef Py_ssize_t N = x.shape[0], S = E.shape[1], n
+    cdef Py_ssize_t N = x.shape[0], S = E.shape[1], R = alpha.shape[1], n
     cdef forward_kernels kernel = kernels()
     check(x, E.shape[0])
     check_runs(runs, N)
     n = runs[0, 0]
     if (S < K or K < 1 or A_transposed.shape[0] != K * S or alpha.shape[0] < N
-            or alpha.shape[1] != S or scale.shape[0] < N or S % columns_of(kernel, <real>0) != 0
-            or carry.shape[0] < n or carry.shape[1] != S
-            or work.shape[0] < work_size(n, K, S) or initial_count.shape[0] != S
+            or R < S or scale.shape[0] < N or S % columns_of(kernel, <real>0) != 0
+            or carry.shape[0] < n or carry.shape[1] != R
+            or work.shape[0] < work_size(n, K, S, R) or initial_count.shape[0] != S
             or transition_count.shape[0] != K or transition_count.shape[1] != S
             or emission_count.shape[0] != E.shape[0] or emission_count.shape[1] != S
             or not 0 <= following <= runs[runs.shape[0] - 1, 0]):
         raise ValueError("shapes of backward() do not agree")
     with nogil:
         backward_block(kernel, &x[0], &runs[0, 0], runs.shape[0], following, begins,
-                       K, S, &A_transposed[0], &E[0, 0], &alpha[0, 0], &scale[0],
-                       &carry[0, 0], &work[0], FLUSH + n, &initial_count[0],
+                       K, S, R, &A_transposed[0], &E[0, 0], &alpha[0, 0], &scale[0],
+                       &carry[0, 0], &work[0], &initial_count[0],
                        &transition_count[0, 0], &emission_count[0, 0])
 
 
@@ -366,10 +374,9 @@ def filter_rows(const double[:, ::1] E not None, const uint8_t[::1] begins not N
             if begins[t]:
                 memcpy(&alpha[t + 1, 0], &initial[0], S * sizeof(double))
             else:
-                multiply(kernel, &alpha[t, 0], S, 1, 1, K, &A[0], S, &alpha[t + 1, 0],
-                         False)
+                through(kernel, &alpha[t, 0], 1, K, &A[0], S, &alpha[t + 1, 0], S)
             bad = kernel.wide.forward(
-                &row, 1, S, &E[t, 0], low, tiny, lowest, &alpha[t + 1, 0], &scale[t])
+                &row, 1, S, &E[t, 0], low, tiny, lowest, &alpha[t + 1, 0], S, &scale[t])
             if bad >= 0:
                 bad = t
                 break
@@ -406,9 +413,9 @@ def smooth_rows(const double[:, ::1] E not None, const uint8_t[::1] begins not N
                 for j in range(S):
                     beta[j] = 1
             else:
-                multiply(kernel, g, S, 1, 1, K, &A_transposed[0], S, beta, False)
+                through(kernel, g, 1, K, &A_transposed[0], S, beta, S)
             kernel.wide.backward(
-                &row, 1, S, &E[t, 0], &alpha[t, 0], &scale[t], beta, high, tiny, g,
+                &row, 1, S, &E[t, 0], &alpha[t, 0], beta, S, &scale[t], high, tiny, g,
                 &gamma[t, 0], NULL)
             if not begins[t]:
                 for j in range(K):

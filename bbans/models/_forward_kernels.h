@@ -10,6 +10,7 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define VECTOR(real, bytes)                                                    \
     real __attribute__((vector_size(bytes), aligned(sizeof(real)), may_alias))
+#define INLINE static inline __attribute__((always_inline))
 /* By lane, where those of a mask are all ones or all zeros. */
 #define SELECT(I, mask, a, b) (((I)(a) & (mask)) | ((I)(b) & ~(mask)))
 #if defined(__x86_64__)
@@ -17,19 +18,22 @@
 #endif
 #else
 #define VECTOR(real, bytes) real
+#define INLINE static __inline
 #define SELECT(I, mask, a, b) ((mask) ? (a) : (b))
 #endif
 
 /* Rows have S columns, a multiple of `columns`, of which those from K on are 0.
+ * One follows another after R numbers.
  *
- * multiply  out (+)= a B, where a_ik is a[i row + k column] and i < n, k < K.  B
- *           lies in panels of `columns` columns, one after another, so that it
- *           is read in order.
- * pack      B [K][S] as such panels.
- * forward   One step of n sequences: alpha [n][S] comes as the prediction p and
+ * multiply  out (+)= a B, where a_ik is a[i row + k column] and i < n, k < K.
+ *           B is read by panels of `columns` columns: row k of a panel begins
+ *           `step` after row k - 1, a panel `panel` after the one before.
+ * pack      B [K][S] as panels that follow one another, to be read in order:
+ *           `step` is `columns`, `panel` K times that.
+ * forward   One step of n sequences: alpha [n][R] comes as the prediction p and
  *           leaves as p E / scale, 0 where that is below `low`.  Returns the
  *           first row whose scale is below `normal` or `lowest`, or -1.
- * backward  Adds the step to the counts, and writes to G [n][S] what the alpha of
+ * backward  Adds the step to the counts, and writes to G [n][R] what the alpha of
  *           the step before meets, at most `high`.  Sequences begin with this
  *           step where initial_count is not NULL; then G is not written.
  * viterbi   One step of one sequence, in logarithms: delta [S] becomes
@@ -38,15 +42,17 @@
     typedef struct {                                                           \
         ptrdiff_t columns;                                                     \
         void (*multiply)(const real *a, ptrdiff_t row, ptrdiff_t column,       \
-                         ptrdiff_t n, ptrdiff_t K, const real *B, ptrdiff_t S, \
-                         real *out, int add);                                  \
+                         ptrdiff_t n, ptrdiff_t K, const real *B,              \
+                         ptrdiff_t step, ptrdiff_t panel, ptrdiff_t S,         \
+                         real *out, ptrdiff_t R, int add);                     \
         void (*pack)(const real *B, ptrdiff_t K, ptrdiff_t S, real *panels);   \
         ptrdiff_t (*forward)(const int32_t *x, ptrdiff_t n, ptrdiff_t S,       \
                              const real *E, real low, real normal,             \
-                             double lowest, real *alpha, double *scale);       \
+                             double lowest, real *alpha, ptrdiff_t R,          \
+                             double *scale);                                   \
         void (*backward)(const int32_t *x, ptrdiff_t n, ptrdiff_t S,           \
-                         const real *E, const real *alpha,                     \
-                         const double *scale, const real *beta, real high,     \
+                         const real *E, const real *alpha, const real *beta,   \
+                         ptrdiff_t R, const double *scale, real high,          \
                          real normal, real *G, double *emission_count,         \
                          double *initial_count);                               \
     } real##_kernels;

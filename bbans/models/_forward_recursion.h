@@ -9,121 +9,95 @@ typedef VECTOR(REAL, BYTES) NAME(vector);
 #define V NAME(vector)
 #define WIDTH ((ptrdiff_t)(sizeof(V) / sizeof(REAL)))
 #define COLUMNS (2 * WIDTH)
+#define ROWS 6 /* of a tile at most: 12 sums in registers */
 
-/* One row by itself needs 4 sums for each vector, for the latency. */
-TARGET static void NAME(multiply_row)(const REAL *a, ptrdiff_t column,
-                                      ptrdiff_t K, const REAL *B, ptrdiff_t S,
-                                      REAL *out, int add)
+/* Rows of a tile are a constant wherever this is inlined: then all sums stay in
+ * registers, fed by 2 vectors of B and a broadcast for each row.  8 sums or
+ * more hide the latency of an addition. */
+TARGET INLINE void NAME(tile)(const REAL *a, ptrdiff_t row, ptrdiff_t column,
+                              const int rows, ptrdiff_t K, const REAL *B,
+                              ptrdiff_t step, REAL *out, ptrdiff_t R, int add)
 {
-    ptrdiff_t j, k;
+    V sum[ROWS][2] = {{{0}}};
+    ptrdiff_t k;
+    int i;
 
-    for (j = 0; j < S; j += COLUMNS) {
-        V *o = (V *)(out + j);
-        V c0 = {0}, c1 = {0}, d0 = {0}, d1 = {0};
-        V e0 = {0}, e1 = {0}, f0 = {0}, f1 = {0};
-        for (k = 0; k + 4 <= K; k += 4, B += 4 * COLUMNS) {
-            const V *b = (const V *)B;
-            const REAL *q = a + k * column;
-            c0 += q[0] * b[0];
-            c1 += q[0] * b[1];
-            d0 += q[column] * b[2];
-            d1 += q[column] * b[3];
-            e0 += q[2 * column] * b[4];
-            e1 += q[2 * column] * b[5];
-            f0 += q[3 * column] * b[6];
-            f1 += q[3 * column] * b[7];
+    for (k = 0; k < K; k++, a += column, B += step) {
+        const V b0 = ((const V *)B)[0], b1 = ((const V *)B)[1];
+        for (i = 0; i < rows; i++) {
+            sum[i][0] += a[i * row] * b0;
+            sum[i][1] += a[i * row] * b1;
         }
-        for (; k < K; k++, B += COLUMNS) {
-            const V *b = (const V *)B;
-            c0 += a[k * column] * b[0];
-            c1 += a[k * column] * b[1];
-        }
-        c0 = (c0 + d0) + (e0 + f0);
-        c1 = (c1 + d1) + (e1 + f1);
+    }
+    for (i = 0; i < rows; i++) {
+        V *o = (V *)(out + i * R);
         if (add) {
-            c0 += o[0];
-            c1 += o[1];
+            sum[i][0] += o[0];
+            sum[i][1] += o[1];
         }
-        o[0] = c0;
-        o[1] = c1;
+        o[0] = sum[i][0];
+        o[1] = sum[i][1];
     }
 }
 
-/* 6 rows at a time: 12 sums in registers, fed by 2 vectors of B and 6
- * broadcasts.  Rows that the last 6 lack repeat the last one: the same value,
- * stored again. */
-TARGET static void NAME(multiply)(const REAL *a, ptrdiff_t row,
-                                  ptrdiff_t column, ptrdiff_t n, ptrdiff_t K,
-                                  const REAL *B, ptrdiff_t S, REAL *out,
+/* One row by itself: 4 sums for each vector, for the latency. */
+TARGET INLINE void NAME(tile_row)(const REAL *a, ptrdiff_t column, ptrdiff_t K,
+                                  const REAL *B, ptrdiff_t step, REAL *out,
                                   int add)
 {
-    const ptrdiff_t alone = n % 6 <= 3 ? n % 6 : 0;
-    ptrdiff_t i, j, k;
+    V sum[4][2] = {{{0}}}, *o = (V *)out;
+    ptrdiff_t k;
+    int i;
 
-    n -= alone;
-    for (j = 0; j < S; j += COLUMNS) {
-        const REAL *panel = B + j * K;
-        for (i = 0; i < n; i += 6) {
-            const ptrdiff_t last = n - 1 - i;
-            const REAL *a0 = a + i * row, *a1 = a0 + row, *a2 = a1 + row;
-            const REAL *a3 = a2 + row, *a4 = a3 + (last > 3 ? row : 0);
-            const REAL *a5 = a4 + (last > 4 ? row : 0), *p = panel;
-            REAL *out0 = out + i * S + j, *out4 = out0 + 3 * S + (last > 3) * S;
-            V *o0 = (V *)out0, *o1 = (V *)(out0 + S);
-            V *o2 = (V *)(out0 + 2 * S);
-            V *o3 = (V *)(out0 + 3 * S);
-            V *o4 = (V *)out4;
-            V *o5 = (V *)(out4 + (last > 4) * S);
-            V c0 = {0}, c1 = {0}, d0 = {0}, d1 = {0};
-            V e0 = {0}, e1 = {0}, f0 = {0}, f1 = {0};
-            V g0 = {0}, g1 = {0}, h0 = {0}, h1 = {0};
-            for (k = 0; k < K; k++, p += COLUMNS) {
-                const V b0 = ((const V *)p)[0];
-                const V b1 = ((const V *)p)[1];
-                const ptrdiff_t q = k * column;
-                c0 += a0[q] * b0;
-                c1 += a0[q] * b1;
-                d0 += a1[q] * b0;
-                d1 += a1[q] * b1;
-                e0 += a2[q] * b0;
-                e1 += a2[q] * b1;
-                f0 += a3[q] * b0;
-                f1 += a3[q] * b1;
-                g0 += a4[q] * b0;
-                g1 += a4[q] * b1;
-                h0 += a5[q] * b0;
-                h1 += a5[q] * b1;
-            }
-            if (add) { /* all loads before all stores: rows may repeat */
-                c0 += o0[0];
-                c1 += o0[1];
-                d0 += o1[0];
-                d1 += o1[1];
-                e0 += o2[0];
-                e1 += o2[1];
-                f0 += o3[0];
-                f1 += o3[1];
-                g0 += o4[0];
-                g1 += o4[1];
-                h0 += o5[0];
-                h1 += o5[1];
-            }
-            o0[0] = c0;
-            o0[1] = c1;
-            o1[0] = d0;
-            o1[1] = d1;
-            o2[0] = e0;
-            o2[1] = e1;
-            o3[0] = f0;
-            o3[1] = f1;
-            o4[0] = g0;
-            o4[1] = g1;
-            o5[0] = h0;
-            o5[1] = h1;
+    for (k = 0; k + 4 <= K; k += 4, a += 4 * column, B += 4 * step)
+        for (i = 0; i < 4; i++) {
+            const V *b = (const V *)(B + i * step);
+            sum[i][0] += a[i * column] * b[0];
+            sum[i][1] += a[i * column] * b[1];
         }
+    for (; k < K; k++, a += column, B += step) {
+        sum[0][0] += *a * ((const V *)B)[0];
+        sum[0][1] += *a * ((const V *)B)[1];
     }
-    for (i = n; i < n + alone; i++)
-        NAME(multiply_row)(a + i * row, column, K, B, S, out + i * S, add);
+    for (i = 0; i < 2; i++) {
+        sum[0][i] = (sum[0][i] + sum[1][i]) + (sum[2][i] + sum[3][i]);
+        if (add)
+            sum[0][i] += o[i];
+        o[i] = sum[0][i];
+    }
+}
+
+/* Tiles of 6, 5 and 4 rows, which up to three rows by themselves may follow:
+ * of 8 rows, two tiles of 4 take less time than one of 6 and two rows. */
+TARGET static void NAME(multiply)(const REAL *a, ptrdiff_t row,
+                                  ptrdiff_t column, ptrdiff_t n, ptrdiff_t K,
+                                  const REAL *B, ptrdiff_t step,
+                                  ptrdiff_t panel, ptrdiff_t S, REAL *out,
+                                  ptrdiff_t R, int add)
+{
+    ptrdiff_t i, j, rows;
+
+    for (j = 0; j < S; j += COLUMNS, B += panel)
+        for (i = 0; i < n; i += rows) {
+            const REAL *p = a + i * row;
+            REAL *o = out + i * R + j;
+            rows = n - i;
+            if (rows > ROWS)
+                rows = rows < ROWS + 4 ? 4 : ROWS;
+            if (rows == 6)
+                NAME(tile)(p, row, column, 6, K, B, step, o, R, add);
+            else if (rows == 5)
+                NAME(tile)(p, row, column, 5, K, B, step, o, R, add);
+            else if (rows == 4)
+                NAME(tile)(p, row, column, 4, K, B, step, o, R, add);
+            else {
+                rows = 1;
+                if (column == 1 && step == COLUMNS) /* one long sequence */
+                    NAME(tile_row)(p, 1, K, B, COLUMNS, o, add);
+                else
+                    NAME(tile_row)(p, column, K, B, step, o, add);
+            }
+        }
 }
 
 TARGET static void NAME(pack)(const REAL *B, ptrdiff_t K, ptrdiff_t S,
@@ -136,11 +110,11 @@ TARGET static void NAME(pack)(const REAL *B, ptrdiff_t K, ptrdiff_t S,
             memcpy(panels, B + k * S + j, COLUMNS * sizeof(REAL));
 }
 
-TARGET static REAL NAME(dot)(const REAL *a, const REAL *b, ptrdiff_t S)
+TARGET INLINE REAL NAME(dot)(const REAL *a, const REAL *b, ptrdiff_t S)
 {
     V sum0 = {0}, sum1 = {0};
-    REAL lane[WIDTH], total = 0;
-    ptrdiff_t i;
+    REAL lane[WIDTH];
+    ptrdiff_t i, n;
 
     for (i = 0; i < S; i += COLUMNS) {
         const V *v = (const V *)(a + i);
@@ -150,62 +124,93 @@ TARGET static REAL NAME(dot)(const REAL *a, const REAL *b, ptrdiff_t S)
     }
     sum0 += sum1;
     memcpy(lane, &sum0, sizeof lane);
-    for (i = 0; i < WIDTH; i++)
-        total += lane[i];
-    return total;
+    for (n = WIDTH / 2; n > 0; n /= 2)
+        for (i = 0; i < n; i++)
+            lane[i] += lane[i + n];
+    return lane[0];
+}
+
+TARGET INLINE void NAME(scale_row)(const REAL *__restrict e, REAL w, REAL low,
+                                   ptrdiff_t S, REAL *__restrict a)
+{
+    ptrdiff_t i;
+
+    for (i = 0; i < S; i++) {
+        const REAL p = a[i] * e[i] * w;
+        a[i] = p >= low ? p : 0;
+    }
 }
 
 TARGET static ptrdiff_t NAME(forward)(const int32_t *x, ptrdiff_t n,
                                       ptrdiff_t S, const REAL *E, REAL low,
                                       REAL normal, double lowest, REAL *alpha,
-                                      double *scale)
+                                      ptrdiff_t R, double *scale)
 {
-    ptrdiff_t b, i;
+    ptrdiff_t b;
 
+    /* All sums first, which no row then waits for. */
     for (b = 0; b < n; b++) {
-        const REAL *__restrict e = E + x[b] * S;
-        REAL *__restrict a = alpha + b * S;
-        REAL total = NAME(dot)(a, e, S), w;
+        const REAL total = NAME(dot)(alpha + b * R, E + x[b] * S, S);
         if (!(total >= normal && total >= lowest))
             return b;
         scale[b] = total;
-        total = 1 / total;
-        for (i = 0; i < S; i++) {
-            w = a[i] * e[i] * total;
-            a[i] = w >= low ? w : 0;
-        }
     }
+    for (b = 0; b < n; b++)
+        NAME(scale_row)(E + x[b] * S, 1 / (REAL)scale[b], low, S,
+                        alpha + b * R);
     return -1;
+}
+
+TARGET INLINE void NAME(count_row)(const REAL *__restrict a,
+                                   const REAL *__restrict v, REAL w,
+                                   ptrdiff_t S, double *__restrict count)
+{
+    ptrdiff_t i;
+
+    for (i = 0; i < S; i++)
+        count[i] += a[i] * v[i] * w;
+}
+
+TARGET INLINE void NAME(back_row)(const REAL *__restrict e,
+                                  const REAL *__restrict a,
+                                  const REAL *__restrict v, REAL w, REAL w1,
+                                  REAL high, ptrdiff_t S,
+                                  double *__restrict count, REAL *__restrict g)
+{
+    ptrdiff_t i;
+
+    for (i = 0; i < S; i++) {
+        const REAL u = e[i] * v[i] * w1;
+        count[i] += a[i] * v[i] * w;
+        g[i] = u < high ? u : high;
+    }
 }
 
 TARGET static void NAME(backward)(const int32_t *x, ptrdiff_t n, ptrdiff_t S,
                                   const REAL *E, const REAL *alpha,
-                                  const double *scale, const REAL *beta,
-                                  REAL high, REAL normal, REAL *G,
-                                  double *emission_count, double *initial_count)
+                                  const REAL *beta, ptrdiff_t R,
+                                  const double *scale, REAL high, REAL normal,
+                                  REAL *G, double *emission_count,
+                                  double *initial_count)
 {
-    ptrdiff_t b, i;
+    REAL total[ROWS];
+    ptrdiff_t b, c;
 
-    for (b = 0; b < n; b++) {
-        const REAL *__restrict e = E + x[b] * S;
-        const REAL *__restrict a = alpha + b * S;
-        const REAL *__restrict v = beta + b * S;
-        double *__restrict count = emission_count + x[b] * S;
-        REAL total = NAME(dot)(a, v, S), w = 1 / total, w1, u;
-        if (initial_count != NULL) {
-            for (i = 0; i < S; i++) {
-                count[i] += a[i] * v[i] * w;
-                initial_count[i] += a[i] * v[i] * w;
-            }
-        } else {
-            REAL *__restrict g = G + b * S;
-            total = (REAL)scale[b] * total;
-            w1 = 1 / (total > normal ? total : normal);
-            for (i = 0; i < S; i++) {
-                count[i] += a[i] * v[i] * w;
-                u = e[i] * v[i] * w1;
-                g[i] = u < high ? u : high;
-            }
+    for (b = 0; b < n; b += ROWS) {
+        /* Some sums first, which no row then waits for. */
+        for (c = b; c < n && c < b + ROWS; c++)
+            total[c - b] = NAME(dot)(alpha + c * R, beta + c * R, S);
+        for (c = b; c < n && c < b + ROWS; c++) {
+            const REAL *a = alpha + c * R, *v = beta + c * R;
+            const REAL w = 1 / total[c - b], sum = (REAL)scale[c] * total[c - b];
+            double *count = emission_count + x[c] * S;
+            if (initial_count != NULL) {
+                NAME(count_row)(a, v, w, S, count);
+                NAME(count_row)(a, v, w, S, initial_count);
+            } else
+                NAME(back_row)(E + x[c] * S, a, v, w,
+                               1 / (sum > normal ? sum : normal), high, S,
+                               count, G + c * R);
         }
     }
 }
@@ -219,6 +224,7 @@ static const TABLE NAME(kernels) = {.columns = COLUMNS,
 #undef V
 #undef WIDTH
 #undef COLUMNS
+#undef ROWS
 #undef REAL
 #undef BYTES
 #undef TARGET

@@ -294,6 +294,7 @@ class _Tables:
         self.dtype = np.dtype(dtype)
         self.K, self.M = parameters[2].shape
         self.S: int = _forward.columns(self.K, self.dtype.itemsize)
+        self.R: int = _forward.stride(self.S, self.dtype.itemsize)  # of messages
         # Symbol by symbol relative to the likeliest state: float32 has the range then.
         top = parameters[2].max(axis=0)
         top = np.where(top > 0, top, 1.0)
@@ -305,12 +306,22 @@ class _Tables:
         self.A_transposed = packed(parameters[1].T, self.S, self.dtype)
 
 
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """An array without values that begins with a line of the cache, as vectors that
+    span two lines take twice as long to read."""
+    size, line = math.prod(shape) * np.dtype(dtype).itemsize, 64
+    raw = np.empty(size + line, dtype=np.uint8)
+    start = -raw.__array_interface__["data"][0] % line
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
 def padded(
     p: Floats, columns: int, dtype: DTypeLike = np.float64, fill: float = 0.0
 ) -> NDArray[Any]:
     """Rows as the kernels read them: with more columns."""
-    out = np.full((*p.shape[:-1], columns), fill, dtype=dtype)
+    out = aligned((*p.shape[:-1], columns), dtype)
     out[..., : p.shape[-1]] = p
+    out[..., p.shape[-1] :] = fill
     return out
 
 
@@ -318,7 +329,7 @@ def packed(
     p: Floats, columns: int, dtype: DTypeLike = np.float64, fill: float = 0.0
 ) -> NDArray[Any]:
     """A matrix of shape (K, K) as the kernels read it."""
-    panels = np.empty(len(p) * columns, dtype=dtype)
+    panels = aligned((len(p) * columns,), dtype)
     _forward.pack(padded(p, columns, dtype, fill), panels)
     return panels
 
@@ -328,17 +339,17 @@ def _count(
 ) -> Expectation:
     """Compute -log2 P of a batch and, if `counting`, its expected counts."""
     x = batch.x
-    K, S, M, dtype = tables.K, tables.S, tables.M, tables.dtype
+    K, S, R, M, dtype = tables.K, tables.S, tables.R, tables.M, tables.dtype
     n_most = int(batch.runs[0, 0])
     if block is None:
-        block = _BLOCK_BYTES // (S * dtype.itemsize)
+        block = _BLOCK_BYTES // (R * dtype.itemsize)
     blocks = list(batch.blocks(max(block, 1)))
     sizes = [int(runs.prod(axis=1).sum()) for runs in blocks]
     ends = np.cumsum(sizes).tolist()
     bits = -float(np.bincount(x, minlength=M) @ tables.log2_top)
 
     # The rows of the step before a block lie before it, as `carried` says how many.
-    alpha = np.empty((n_most + max(sizes), S), dtype=dtype)
+    alpha = aligned((n_most + max(sizes), R), dtype)
     scale = np.empty(max(sizes))
     carried = [0, *(int(runs[-1, 0]) for runs in blocks)]
     checkpoints: list[NDArray[Any]] = [alpha[:0]]
@@ -372,11 +383,11 @@ def _count(
     if not counting:
         return Expectation(bits, x.size, n_most, None, None)
 
-    carry = np.empty((n_most, S), dtype=dtype)
-    work = np.empty(_forward.work_size(n_most, K, S), dtype=dtype)
-    initial = np.zeros(S)
-    transition = np.zeros((K, S))
-    emission = np.zeros((M, S))
+    carry = aligned((n_most, R), dtype)
+    work = aligned((_forward.work_size(n_most, K, S, R),), dtype)
+    initial, transition = np.zeros(S), np.zeros((K, S))
+    emission = aligned((M, S), np.float64)
+    emission[:] = 0
     following = 0
     for k in reversed(range(len(blocks))):
         if k < len(blocks) - 1:  # of the last one alpha is still there
@@ -466,7 +477,7 @@ def log_predictions(
     """Compute ln P(x_t | x_1 .. x_t-1) of all symbols, end to end; all are -inf if one
     is impossible."""
     tables = _Tables(parameters, np.float64)
-    alpha = np.empty((1 + _PREDICTED, tables.S))
+    alpha = aligned((1 + _PREDICTED, tables.S), np.float64)
     found: list[Floats] = [np.zeros(0)]
     for x in sequences:
         for start in range(0, x.size, _PREDICTED):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import as_integers
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.models import _kalman
 from bbans.models._checkpoint import data_fact, opened
 from bbans.models.base import FloatModel
 from bbans.models.freeze_lgssm import frozen_lgssm
@@ -206,6 +207,7 @@ class LGSSM(FloatModel):
         self._history: tuple[float, ...] = ()
         self._gains: Gains | None = None
         self._reach: float = 0  # steps that these gains serve
+        self._white: tuple[_Floats, _Floats] | None = None
 
     # ---- what it is
 
@@ -260,8 +262,9 @@ class LGSSM(FloatModel):
         eye, rounding = np.eye(n), np.eye(p) * ROUNDING
         rows: list[tuple[_Floats, ...]] = []
         predicted = self._initial_cov
+        then = self.at(0)
         for t in range(length):
-            now, then = self.at(t), self.at(t + 1)
+            now, then = then, self.at(t + 1) if t < self._steps else then
             C, R = now["observation"], now["observation_cov"] + rounding
             A, Q = then["transition"], then["transition_cov"]
             innovation = _symmetric(C @ predicted @ C.T + R)
@@ -297,96 +300,68 @@ class LGSSM(FloatModel):
         gains : Gains
             With their covariances.
         """
-        values = self._observations(x)
-        T = len(values)
-        gains = self.gains(max(T, 1))
-        S = len(gains.gain) if self._steps == 1 else T
-        predicted = np.empty((T + 1, self.n_latents))
-        predicted[0] = self._initial_mean
-        for t in range(min(S, T)):
-            now, then = self.at(t), self.at(t + 1)
-            K, mean = gains.gain[min(t, len(gains.gain) - 1)], predicted[t]
-            error = values[t] - now["observation"] @ mean - now["observation_offset"]
-            mean = mean + K @ error
-            predicted[t + 1] = then["transition"] @ mean + then["transition_offset"]
-        if T > S:  # constant gains: one linear recursion
-            now, K = self.at(0), gains.gain[-1]
-            A, C = now["transition"], now["observation"]
-            drive = (values[S:] - now["observation_offset"]) @ (A @ K).T
-            drive += now["transition_offset"]
-            predicted[S + 1 :] = _scan(A - A @ K @ C, drive, predicted[S])
-        filtered = predicted[:T] + self._by_step(
-            gains.gain, self._errors(values, predicted[:T])
-        )
+        predicted, filtered, _, gains = self._filter(self._observations(x))
         return predicted, filtered, gains
+
+    def _filter(self, values: _Floats) -> tuple[_Floats, _Floats, _Floats, Gains]:
+        """Means as `filter` gives them, and what each observation is off by."""
+        T, (n, p) = len(values), self._shape
+        gains = self.gains(max(T, 1))
+        predicted, filtered = np.empty((T + 1, n)), np.empty((T, n))
+        errors = np.empty((T, p))
+        predicted[0] = self._initial_mean
+        _kalman.filter(
+            np.ascontiguousarray(values),
+            _transposed(self._all["transition"]),
+            np.ascontiguousarray(self._all["transition_offset"]),
+            _transposed(self._all["observation"]),
+            np.ascontiguousarray(self._all["observation_offset"]),
+            _transposed(gains.gain),
+            predicted,
+            filtered,
+            errors,
+        )
+        return predicted, filtered, errors, gains
 
     def smooth(self, x: ArrayLike) -> tuple[_Floats, _Floats]:
         """Means and covariances of z_t given all of x: shapes (T, n), (T, n, n)."""
-        predicted, filtered, gains = self.filter(x)
-        means = self._smoothed_means(predicted, filtered, gains)
+        predicted, means, _, gains = self._filter(self._observations(x))
         covs = np.empty((len(means), self.n_latents, self.n_latents))
-        last = len(gains.gain) - 1
-        for t in range(len(means) - 1, -1, -1):
-            i = min(t, last)
-            covs[t] = gains.filtered[i]
-            if t < len(means) - 1:
-                J = gains.back[i]
-                covs[t] = gains.posterior[i] + J @ covs[t + 1] @ J.T
+        if len(means):
+            _kalman.smooth(predicted, _transposed(gains.back), means)
+            _smoothed_sums(gains, len(means), covs)
         return means, covs
-
-    def _smoothed_means(
-        self, predicted: _Floats, filtered: _Floats, gains: Gains
-    ) -> _Floats:
-        T, S = len(filtered), len(gains.gain)
-        means = filtered.copy()
-        if T == 0:
-            return means
-        split = T - 1
-        if T > S:  # steps S - 1 .. T - 2 share their gain
-            J, split = gains.back[-1], S - 1
-            drive = filtered[split:-1] - predicted[split + 1 : T] @ J.T
-            means[split:-1] = _scan(J, drive[::-1], means[-1])[::-1]
-        for t in range(split - 1, -1, -1):
-            means[t] += gains.back[t] @ (means[t + 1] - predicted[t + 1])
-        return means
-
-    def _errors(self, values: _Floats, predicted: _Floats) -> _Floats:
-        errors = values - self._by_step(self._all["observation"], predicted)
-        steps = np.minimum(np.arange(len(values)), self._steps - 1)
-        errors -= self._all["observation_offset"][steps]
-        return errors
-
-    @staticmethod
-    def _by_step(matrices: _Floats, vectors: _Floats) -> _Floats:
-        """matrices[t] @ vectors[t], the last matrix for all steps after it."""
-        out = np.empty((len(vectors), matrices.shape[1]))
-        S = min(len(matrices), len(vectors))
-        out[:S] = np.einsum("tij,tj->ti", matrices[:S], vectors[:S])
-        out[S:] = vectors[S:] @ matrices[-1].T
-        return out
 
     def log_likelihood(self, x: ArrayLike) -> float:
         """Log of the density of x, in nats, as if it were not rounded; R has 1/12
         more, the variance of rounding."""
-        values = self._observations(x)
-        predicted, _, gains = self.filter(values)
-        errors = self._errors(values, predicted[:-1])
-        total = -0.5 * errors.size * math.log(2 * math.pi)
-        S = min(len(gains.gain), len(errors))
-        for t in range(S):
-            rows = errors[t:] if t == len(gains.gain) - 1 else errors[t : t + 1]
-            factor = cholesky(gains.innovation[t])
-            white = solve(factor, rows.T)
-            total -= 0.5 * float((white**2).sum())
-            total -= len(rows) * float(np.log(np.diag(factor)).sum())
-        return total
+        return self._log_density(self._filter(self._observations(x))[2])
+
+    def _log_density(self, errors: _Floats) -> float:
+        """Of observations that are off by this, in nats."""
+        inverses, logs = self._whitening()
+        T, S = len(errors), min(len(logs), len(errors))
+        white = np.einsum("tij,tj->ti", inverses[:S], errors[:S])
+        total = float((white**2).sum() + ((errors[S:] @ inverses[-1].T) ** 2).sum())
+        total = -0.5 * (total + errors.size * math.log(2 * math.pi))
+        return total - float(logs[:S].sum() + (T - S) * logs[-1])
+
+    def _whitening(self) -> tuple[_Floats, _Floats]:
+        """L^-1 and ln det L of each step of the gains, L L' what x_t varies by."""
+        assert self._gains is not None
+        cov = self._gains.innovation
+        if self._white is None or len(self._white[0]) < len(cov):
+            factors = cholesky(cov)
+            eye = np.broadcast_to(np.eye(self.n_observed), cov.shape)
+            logs = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+            self._white = solve(factors, eye), logs
+        return self._white
 
     def information_content(self, x: ArrayLike) -> float:
         """-log2 P(x) in bits, of the integers under their predictive distributions:
         Gaussians whose mass in (x - 1/2, x + 1/2) is that of x."""
         values = self._observations(x)
-        predicted, _, gains = self.filter(values)
-        errors = self._errors(values, predicted[:-1])
+        _, _, errors, gains = self._filter(values)
         bits = 0.0
         for t in range(min(len(gains.gain), len(errors))):
             rows = errors[t:] if t == len(gains.gain) - 1 else errors[t : t + 1]
@@ -535,7 +510,8 @@ class LGSSM(FloatModel):
             history = saved.state["history"]
             model = init if saved.done else saved.model("next")
         while saved is None or not saved.done:
-            bits = -sum(map(model.log_likelihood, data)) / count / math.log(2)
+            moments = model._moments(data)
+            bits = moments.information_content / count
             if history and history[-1] - bits < tol:
                 if bits > history[-1]:  # rounding errors, or min_noise: not better
                     model = previous
@@ -543,7 +519,6 @@ class LGSSM(FloatModel):
             history.append(bits)
             if len(history) > n_iter:
                 break
-            moments = model._moments(data)
             previous, model = model, model._maximised(moments, keep, plain, min_noise)
             if saved is not None:
                 models = {"best": previous, "next": model}
@@ -574,8 +549,7 @@ class LGSSM(FloatModel):
         found = _sequences(sequences)
         _check_range(found)
         data = [_integers(x, self.n_observed) for x in found if len(x) > 0]
-        bits = -sum(map(self.log_likelihood, data)) / math.log(2)
-        return replace(self._moments(data), information_content=bits)
+        return self._moments(data)
 
     def maximise(
         self,
@@ -609,16 +583,22 @@ class LGSSM(FloatModel):
         return self._maximised(moments, keep, plain, min_noise)
 
     def _moments(self, data: list[_Floats]) -> Moments:
-        """Of sequences that are not empty, without their information content."""
+        """Of sequences that are not empty."""
         n, p = self._shape
         # Moments of (z_t-1, 1, z_t), and of (z_t, 1, x_t), summed over t.
         move, emit = np.zeros((2 * n + 1,) * 2), np.zeros((n + 1 + p,) * 2)
         moves = emits = 0
+        nats = 0.0
         first_means, first_cov = np.zeros((len(data), n)), np.zeros((n, n))
+        lengths = set(map(len, data))
+        self.gains(max(lengths, default=1))  # at once
+        # Sequences of one length have the same covariances.
+        sums = {T: _smoothed_sums(self.gains(T), T) for T in lengths}
         for i, x in enumerate(data):
-            predicted, filtered, gains = self.filter(x)
-            means = self._smoothed_means(predicted, filtered, gains)
-            all_, first, last, lag = _smoothed_sums(gains, len(x))
+            predicted, means, errors, gains = self._filter(x)
+            nats += self._log_density(errors)
+            _kalman.smooth(predicted, _transposed(gains.back), means)
+            all_, first, last, lag = sums[len(x)]
             ones = np.ones((len(x), 1))
             row = np.hstack((means[:-1], ones[1:], means[1:]))
             move += row.T @ row
@@ -632,8 +612,9 @@ class LGSSM(FloatModel):
             moves, emits = moves + len(x) - 1, emits + len(x)
             first_means[i] = means[0]
             first_cov += first
+        bits = -nats / math.log(2)
         return Moments(
-            move, emit, first_means, first_cov, moves, emits, math.nan, emits * p
+            move, emit, first_means, first_cov, moves, emits, bits, emits * p
         )
 
     def _maximised(
@@ -947,48 +928,23 @@ def _stationary(A: _Floats, Q: _Floats) -> _Floats:
     return P
 
 
-def _scan(G: _Floats, drive: _Floats, start: _Floats) -> _Floats:
-    """y_t = G y_t-1 + drive_t from y_-1 = start, in blocks at the same time."""
-    T, n = drive.shape
-    size = math.isqrt(T) + 1
-    blocks = -(-T // size)
-    y = np.zeros((blocks * size, n))
-    y[:T] = drive
-    y = y.reshape(blocks, size, n)
-    for i in range(1, size):
-        y[:, i] += y[:, i - 1] @ G.T
-    carry, whole = np.empty((blocks, n)), np.linalg.matrix_power(G, size)
-    carry[0] = start
-    for k in range(1, blocks):
-        carry[k] = y[k - 1, -1] + whole @ carry[k - 1]
-    for i in range(size):
-        carry = carry @ G.T
-        y[:, i] += carry
-    return y.reshape(-1, n)[:T]
+def _transposed(matrices: _Floats) -> _Floats:
+    """Each of them, as `_kalman` reads them."""
+    return np.ascontiguousarray(np.swapaxes(matrices, -1, -2))
 
 
 def _smoothed_sums(
-    gains: Gains, length: int
+    gains: Gains, length: int, covs: _Floats | None = None
 ) -> tuple[_Floats, _Floats, _Floats, _Floats]:
     """Sums over t of the smoothed covariances of z_t; that of z_1, of z_T; the sum of
-    Cov(z_t+1, z_t)."""
-    last_step = len(gains.gain) - 1
-    cov = last = gains.filtered[min(length - 1, last_step)]
-    total, lag = cov.copy(), np.zeros_like(cov)
-    t = length - 2
-    while t >= 0:
-        i = min(t, last_step)
-        J = gains.back[i]
-        before = _symmetric(gains.posterior[i] + J @ cov @ J.T)
-        # Constant gains and a covariance that stays: all steps down to i are alike.
-        steps = 1
-        if i == last_step and _distance(before, cov) <= _CONVERGED:
-            steps = t - last_step + 1
-        lag += steps * cov @ J.T
-        total += steps * before
-        cov = before
-        t -= steps
-    return total, cov, last, lag
+    Cov(z_t+1, z_t). All covariances go to `covs`, too."""
+    n = gains.filtered.shape[-1]
+    total, lag, ends = np.zeros((n, n)), np.zeros((n, n)), np.empty((4, n, n))
+    _kalman.smooth_covs(
+        gains.filtered, gains.posterior, _transposed(gains.back), length,
+        _CONVERGED, total, lag, ends, covs,
+    )  # fmt: skip
+    return total, ends[0], ends[1], lag
 
 
 def _rounded_bits(u: _Floats, sigma: float) -> float:
