@@ -31,7 +31,7 @@ FLOORS = [
     ("message", "codec _message message range_coder"),
     ("codecs", "base metered start compose bits_back state_space chain"),
     ("codecs", "elimination schedule finite_graph gaussian_graph hierarchy"),
-    ("codecs", "iconoclasm sequence iid multiset check importance"),
+    ("codecs", "side_by_side iconoclasm sequence iid multiset check importance"),
     ("frozen", "alphabet contexts engine base network hmm levels hierarchical_hmm"),
     ("frozen", "factorial_hmm arhmm"),
     ("frozen", "lgssm head network_model vae deep_ssm tree context_mixer"),

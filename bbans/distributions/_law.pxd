@@ -3,6 +3,7 @@ from bbans.distributions._cdf cimport Rows
 
 cdef extern from "bbans.h":
     ctypedef struct bbans_distribution:
+        const void *code    # a function; NULL before the law is made
         size_t words
         unsigned limit
 

@@ -20,7 +20,7 @@ from bbans.distributions.fixed_point import (
     joint_shape,
     kept,
 )
-from bbans.distributions.table import Table
+from bbans.distributions.table import PREC_DEFAULT, Table, as_masses
 from bbans.errors import SymbolError
 
 __all__ = ["Bernoulli", "Categorical", "Uniform", "UniformRange", "Weighted"]
@@ -117,6 +117,38 @@ class Categorical(Distribution):
             return
         parameters = as_rows(rows, table.n_rows, copy)
         super().__init__(*parameters, dtype=np.uint32, shape=shape)
+
+    @classmethod
+    def from_masses(cls, masses: ArrayLike, prec: int = PREC_DEFAULT) -> Categorical:
+        """Make the law of symbols that have a row of masses each.
+
+        Parameters
+        ----------
+        masses : array_like of float, shape (..., K)
+            As of `quantise`: of any sum. The shape of the value is that of the leading
+            axes.
+        prec : int
+            Precision of the table in bits, 1 to 28.
+
+        Raises
+        ------
+        ModelError
+            As `quantise`.
+
+        Examples
+        --------
+        >>> from bbans import Message
+        >>> message, law = Message(), Categorical.from_masses([[1, 2, 1], [8, 0, 8]])
+        >>> message.push(law, [1, 2])
+        >>> message.pop(law)
+        array([1, 2], dtype=uint32)
+        """
+        array = masses if type(masses) is np.ndarray else as_masses(masses)
+        table = Table.from_masses(array, prec, indexed=array.ndim == 1)
+        if array.ndim == 1:
+            return cls(table)
+        rows = np.arange(table.n_rows).reshape(array.shape[:-1])
+        return cls(table, rows, copy=False)
 
     def _init(self, c: Any, rows: Any) -> Any:
         return lib.bbans_distribution_init_symbols(c, self._table.c, rows)

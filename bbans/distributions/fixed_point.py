@@ -51,7 +51,7 @@ _TYPES = {
     np.dtype(letter).num: np.dtype(letter).itemsize * (1 if letter.isupper() else -1)
     for letter in "bBhHiIlLqQ"
 } | {np.dtype(real).num: 100 + np.dtype(real).itemsize for real in "fd"}
-_REALS = (np.float32, np.float64)
+_NUMBERS = (float, int)  # Python's own, as of a model's step: quick
 
 
 def c_array(array: NDArray[Any]) -> tuple[Any, int]:
@@ -68,14 +68,24 @@ def to_real(values: ArrayLike, name: str) -> NDArray[Any]:
         If they are no real numbers.
     """
     array = as_array(values, name)
+    if array.dtype.char in "fd" and array.dtype.isnative:
+        return array
     if array.dtype.kind not in "iuf":
         raise SymbolError(f"{name} must be real numbers, not {array.dtype}")
-    return array if array.dtype in _REALS else array.astype(np.float64)
+    return array.astype(np.float64)
 
 
 def kept(array: NDArray[Any], copy: bool) -> NDArray[Any]:
     """An array as a distribution keeps it, so that C can read it."""
-    return np.array(array, order="C") if copy else np.require(array, None, ["C", "A"])
+    return np.array(array, order="C") if copy else readable(array)
+
+
+def readable(array: NDArray[Any]) -> NDArray[Any]:
+    """An array as C can read it, if need be a copy."""
+    flags = array.flags
+    if flags.c_contiguous and flags.aligned:
+        return array
+    return np.require(array, requirements=["C", "A"])
 
 
 # ---- parameters
@@ -168,6 +178,7 @@ class FixedPoint(NamedTuple):
     """The name of this format here."""
     fix: Any
     """The function of C that rounds them."""
+    ctype: str
     dtype: Any
     low: int
     high: int
@@ -182,10 +193,10 @@ class FixedPoint(NamedTuple):
         SymbolError
             If one is out of range or no number.
         """
-        array = np.require(to_real(values, name), requirements=["C", "A"])
+        array = readable(to_real(values, name))
         out = np.empty(array.shape, self.dtype)
         memory, kind = c_array(array)
-        to = pointer(out, f"{out.dtype}_t[]")
+        to = pointer(out, self.ctype)
         if self.fix(memory, kind, array.size, to):
             at = next(
                 i for i in range(array.size)
@@ -203,6 +214,8 @@ class FixedPoint(NamedTuple):
         SymbolError
             If they could be meant as either.
         """
+        if type(values) in _NUMBERS:
+            return False
         array = as_array(values, name)
         if isinstance(values, np.ndarray) and array.dtype.kind in "iu":
             if array.dtype == self.dtype:
@@ -247,6 +260,7 @@ class FixedPoint(NamedTuple):
 LOCATIONS = FixedPoint(
     "LOCATIONS",
     lib.bbans_locations_fix,
+    "int64_t[]",
     np.int64,
     1 - 2**62,
     2**62 - 1,
@@ -256,6 +270,7 @@ LOCATIONS = FixedPoint(
 SCALES = FixedPoint(
     "SCALES",
     lib.bbans_scales_fix,
+    "int32_t[]",
     np.int32,
     lib.BBANS_SCALE_MIN,
     lib.BBANS_SCALE_MAX,
@@ -265,6 +280,7 @@ SCALES = FixedPoint(
 RATES = FixedPoint(
     "RATES",
     lib.bbans_rates_fix,
+    "uint32_t[]",
     np.uint32,
     1,
     2**32 - 1,
@@ -274,6 +290,7 @@ RATES = FixedPoint(
 PROBABILITIES = FixedPoint(
     "PROBABILITIES",
     lib.bbans_probabilities_fix,
+    "uint32_t[]",
     np.uint32,
     1,
     2**32 - 1,
@@ -477,9 +494,11 @@ def joint_shape(*arrays: NDArray[Any]) -> tuple[int, ...]:
     SymbolError
         If there is none.
     """
-    shapes = {array.shape for array in arrays}
-    if len(shapes) < 2:
-        return shapes.pop() if shapes else ()
+    if not arrays:
+        return ()
+    shapes = [array.shape for array in arrays]
+    if shapes.count(shapes[0]) == len(shapes):
+        return shapes[0]
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -491,4 +510,4 @@ def broadcast(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """A parameter broadcast to a shape that it fits, as C reads it."""
     if array.shape == shape:
         return array
-    return np.require(np.broadcast_to(array, shape), requirements=["C", "A"])
+    return readable(np.broadcast_to(array, shape))

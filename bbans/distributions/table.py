@@ -109,11 +109,14 @@ class Table(_cdf.Rows):
         self._copy(np.ascontiguousarray(edges), prec)
 
     @classmethod
-    def from_masses(cls, masses: ArrayLike, prec: int = PREC_DEFAULT) -> Table:
-        """Freeze rows of float masses; see `quantise`."""
+    def from_masses(
+        cls, masses: ArrayLike, prec: int = PREC_DEFAULT, *, indexed: bool = True
+    ) -> Table:
+        """Freeze rows of float masses; see `quantise`. Without an index a table is made
+        sooner, for few pops a row."""
         table = cls.__new__(cls)
-        if not table._quantise(masses, prec):  # arrays as they are: quick
-            table._quantise(*_plain(as_masses(masses), prec))
+        if not table._quantise(masses, prec, indexed):  # arrays as they are: quick
+            table._quantise(*_plain(as_masses(masses), prec), indexed)
         return table
 
     @property

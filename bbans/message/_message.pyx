@@ -203,12 +203,12 @@ cdef int ok(int status) except -1:
 cdef const bbans_distribution *single(object distribution) noexcept:
     """The struct of a distribution of one value; NULL of anything else."""
     if isinstance(distribution, Law) and not (<Law>distribution).shape:
-        return &(<Law>distribution).c if (<Law>distribution).c.words > 0 else NULL
+        return &(<Law>distribution).c if (<Law>distribution).c.code != NULL else NULL
     return NULL
 
 
 cdef const bbans_distribution *struct_of(Law distribution) except NULL:
-    if distribution.c.words == 0:
+    if distribution.c.code == NULL:
         raise ModelError("Distribution.__init__ has not been called")
     return &distribution.c
 
