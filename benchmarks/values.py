@@ -1,8 +1,9 @@
 """Integers under mixtures, counts and ranges: time, and bits over the true law.
 
-Cycles per value, parameters as float64 arrays, values as int32, one thread; and how
-many bits a value takes over -log2 of its true probability. The values are drawn from
-the law (--data has no effect). Pin it to a core (taskset -c 0) on a shared machine.
+Cycles and nanoseconds per value, parameters as float64 arrays, values as int32, one
+thread, with targets for AVX2 (BBANS_CPU=avx2 on a machine with more); and how many bits
+a value takes over -log2 of its true probability. The values are drawn from the law
+(--data has no effect). Pin it to a core (taskset -c 0) on a shared machine.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from clock import cycles
+from clock import cycles, seconds
 from numpy.typing import NDArray
 from report import Report, parser, use_isa
 
@@ -33,6 +34,13 @@ from bbans.distributions import (
 Floats = NDArray[np.float64]
 Row = tuple[str, Callable[[], Distribution], NDArray[np.int64], Floats]
 LANES = 64
+# Nanoseconds on AVX2, push and pop.
+TARGETS = {
+    "mixture of 10 logistics, 0 .. 255, scales to 10": (100, 200),
+    "Poisson, mean 20": (120, 120),
+    "binomial, 255 trials": (120, 120),
+    "binomial, 100000 trials": (120, 120),
+}
 
 _lgamma = np.vectorize(math.lgamma, otypes=[float])
 
@@ -131,6 +139,10 @@ def main() -> None:
             there, here = (c / x.size for c in cycles(push, pop, repeats=repeats))
             rows.add(f"{name}: push, {isa}", there, "cycles/value")
             rows.add(f"{name}: pop, {isa}", here, "cycles/value")
+            there, here = (s / x.size for s in seconds(push, pop, repeats=repeats))
+            wanted = TARGETS.get(name, (None, None)) if isa == "avx2" else (None, None)
+            rows.add(f"{name}: push, {isa}", 1e9 * there, "ns/value", at_most=wanted[0])
+            rows.add(f"{name}: pop, {isa}", 1e9 * here, "ns/value", at_most=wanted[1])
             rows.add(f"{name}: information", bits.mean(), "bits/value")
             rows.add(f"{name}: over", over, "bits/value", at_most=1e-4)
 

@@ -2242,9 +2242,11 @@ BBANS_API bbans_status bbans_distribution_init_geometric(
  *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
  *                bbans_probabilities_fix
- * The weights are made for each value whose parameters differ from those of the
- * one beside it, some 10 ns for each of 16 standard deviations; they take 33 KB
- * of stack, as those of the other counts.
+ * Near normal ones, with 4 successes and 4 failures in the mean or more, take
+ * constant time.  Of others, weights are made for each value whose parameters
+ * differ from those of the one beside it, some 10 ns for each value within 8
+ * standard deviations or more; they take 33 KB of stack, as those of the other
+ * counts.
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_binomial(
         bbans_distribution *distribution, const uint32_t *trials,
@@ -2259,7 +2261,7 @@ BBANS_API bbans_status bbans_distribution_init_beta_binomial(
         bbans_distribution *distribution, const uint32_t *trials,
         bbans_array alpha, bbans_array beta);
 
-/* Poisson values v >= 0.
+/* Poisson values v >= 0, in constant time from a mean of 4 on.
  *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_poisson(
@@ -2270,9 +2272,10 @@ BBANS_API bbans_status bbans_distribution_init_poisson(
  *                bbans_rates_fix
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
  *                bbans_probabilities_fix
- * The weights, as of the others, are of at most 4121 values: ERR_SYMBOL if 8
- * standard deviations on each side of the mean, and 12 / p, are more.  5 words
- * a value.  Returns ERR_{NULL,TYPE}. */
+ * Constant time if r >= 4 and the mean is 8 or more.  ERR_SYMBOL if the
+ * variance is 2^16 or more, or 6 standard deviations on each side of the mean,
+ * or 8 with the weights of others, and 12 / p are more than 4121 values.  5
+ * words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_negative_binomial(
         bbans_distribution *distribution, bbans_array successes,
         bbans_array probability);

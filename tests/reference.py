@@ -3445,20 +3445,89 @@ class Counts:
         top = max(e for _, e in masses)
         masses = [m >> (top - e) if top - e < 32 else 0 for m, e in masses]
         slots = 2**28 - 2 - len(masses)
-        self.weights = [
+        weights = [
             int(first > 0),
             *(1 + slots * m // sum(masses) for m in masses),
             int(last < most),
         ]
+        self.edges = edges_of(weights)
+
+    def edge(self, k):
+        """Of first - 1 .. last + 2."""
+        return self.edges[k - self.first + 1]
 
     def intervals(self, v):
-        k = min(max(v, self.first - 1), self.last + 1) - self.first + 1
-        out = [(sum(self.weights[:k]), self.weights[k], sum(self.weights))]
+        k = min(max(v, self.first - 1), self.last + 1)
+        total = self.edge(self.last + 2)
+        out = [(self.edge(k), self.edge(k + 1) - self.edge(k), total)]
         if v < self.first:
             out += far(self.first - 1 - v, self.first - 1)
         if v > self.last:
             out += far(v - self.last - 1, self.most - self.last - 1)
         return out
+
+
+LOG2 = [round(2**24 * math.log2(1 + i / 256)) for i in range(257)]
+POWER = [round(2**24 * 2 ** (i / 256)) for i in range(257)]
+
+
+def bend_of(y):
+    """Of the logarithm to 2 of 1 / x: (sinh u - u) / (cosh u - 1)."""
+    u = y * math.log(2)
+    return (math.sinh(u) - u) / (math.cosh(u) - 1) if u else 0
+
+
+BEND = [round(2**23 * bend_of(i / 128)) for i in range(1025)]
+
+
+def between(table, v, bits):
+    """Linear in each cell of 2^bits."""
+    a, b = table[v >> bits : (v >> bits) + 2]
+    return a + ((b - a) * (v % (1 << bits)) >> bits)
+
+
+def log2(n):
+    """In 2^-24, by its 24 highest bits."""
+    e = n.bit_length() - 1
+    return (e << 24) + between(LOG2, (n << 23 >> e) - 2**23, 15)
+
+
+def bend(y):
+    """In 2^-23; of a logarithm to 2 in 2^-24."""
+    value = between(BEND, min(abs(y), 2**27 - 1), 17)
+    return -value if y > 0 else value
+
+
+class NearNormal(Counts):
+    """Values by Peizer and Pratt's z: what is below k has the mass Phi(z(k)).
+
+    deviation(k) is in 2^-16, logs(k) are those of S / Np, T / Nq and V, p in 2^-32.
+    """
+
+    def __init__(self, first, last, most, p, deviation, logs):
+        self.first, self.last, self.most = first, last, most
+        self.p, self.deviation, self.logs = p >> 16, deviation, logs
+
+    def mass_below(self, k):
+        """In 2^-32, 0 < k <= most."""
+        x, y, v = self.logs(k)
+        U = 2**23 + ((2**16 - self.p) * bend(x) + self.p * bend(y) >> 16)
+        power = log2(U) - (23 << 24) - v + (8 << 24) >> 1
+        D = self.deviation(k)
+        E = between(POWER, power % 2**24 >> 1, 15)
+        t = abs(D) * E >> (24 - (power >> 24))
+        S = survival(SHAPES["gaussian"], t, 20)
+        return S if D < 0 else 2**32 - S
+
+    def edge(self, k):
+        n = self.last + 1 - self.first
+        low, high = int(self.first > 0), int(self.last < self.most)
+        if k <= self.first:
+            return low * (k == self.first)
+        if k > self.last:
+            return 2**28 - high * (k == self.last + 1)
+        slots = 2**28 - n - low - high
+        return low + k - self.first + (slots * self.mass_below(k) >> 32)
 
 
 def far(u, most):
@@ -3470,17 +3539,41 @@ def far(u, most):
     ]
 
 
-def window(mean, variance, most, reach=0):
-    half = 8 * 2 ** ((variance.bit_length() + 1) // 2) + 12
+def window(mean, variance, most, reach=0, near=8):
+    half = near * 2 ** ((variance.bit_length() + 1) // 2) + 12
     return max(0, mean - half), min(mean + half + reach, most), most
+
+
+HUNDREDTHS = 1311  # 2, in 2^-16
 
 
 def binomial(n, p):
     """p in 2^-32."""
-    variance = (n * p >> 24) * (2**32 - 1 - p) >> 40
-    return Counts(
-        *window(n * p >> 32, variance, n),
-        lambda k: [((n - k) * p, (k + 1) * (2**32 - p))],
+    q = 2**32 - p
+    variance = (n * p >> 24) * (q - 1) >> 40
+    if n * min(p, q) < 4 << 32:
+        return Counts(
+            *window(n * p >> 32, variance, n),
+            lambda k: [((n - k) * p, (k + 1) * q)],
+        )
+    P, Q = p >> 16, 2**16 - (p >> 16)
+    centre = 21845 + ((3 * n + 1) * p // 3 >> 16)
+    centre -= (Q - 2**15) * (HUNDREDTHS // (n + 1)) >> 16
+
+    def deviation(k):
+        small = Q * (HUNDREDTHS // k) - P * (HUNDREDTHS // (n + 1 - k))
+        return (k << 16) - centre + (small >> 16)
+
+    twice = log2(2 * n) - (32 << 24)
+    v = log2(6 * n + 1) - log2(6) + log2(p) + log2(q) - (64 << 24)
+    return NearNormal(
+        *window(n * p >> 32, variance, n, near=6),
+        *(p, deviation),
+        lambda k: (
+            log2(2 * k - 1) - twice - log2(p),
+            log2(2 * (n - k) + 1) - twice - log2(q),
+            v,
+        ),
     )
 
 
@@ -3496,21 +3589,46 @@ def beta_binomial(n, alpha, beta):
 
 def poisson(mean):
     """mean in 2^-16."""
-    return Counts(
-        *window(mean >> 16, mean >> 16, ALL[1]), lambda k: [(mean, (k + 1) << 16)]
+    whole = mean >> 16
+    if whole < 4:
+        return Counts(*window(whole, whole, ALL[1]), lambda k: [(mean, (k + 1) << 16)])
+    v = log2(mean) - (16 << 24)
+    return NearNormal(
+        *window(whole, whole, ALL[1], near=6),
+        *(0, lambda k: (k << 16) - 21845 - mean + HUNDREDTHS // k),
+        lambda k: (log2(2 * k - 1) - v - (1 << 24), 0, v),
     )
 
 
 def negative_binomial(r, p):
     """r in 2^-16, p in 2^-32; None where the window is too wide."""
-    mean = r * (2**32 - p) // p >> 16
+    q = 2**32 - p
+    mean = r * q // p >> 16
     variance = (mean << 32) // p
-    first, last, most = window(mean, variance, ALL[1], (12 << 32) // p)
+    is_near = r >= 4 << 16 and mean >= 8
+    first, last, most = window(
+        *(mean, variance, ALL[1], (12 << 32) // p), near=6 if is_near else 8
+    )
     if variance >= 2**16 or last - first > 4120:
         return None
-    return Counts(
-        *(first, last, most),
-        lambda k: [((k << 16) + r, (k + 1) << 16), (2**32 - p, 2**32)],
+    if not is_near:
+        return Counts(
+            *(first, last, most),
+            lambda k: [((k << 16) + r, (k + 1) << 16), (q, 2**32)],
+        )
+    centre = r * q // p + 43690 - 2**48 // (3 * p)
+    centre += HUNDREDTHS * (2**48 // p - 2**16) // r
+
+    def logs(k):
+        N = (k - 1 << 16) + r
+        v = log2(6 * N + 2**16) - log2(6) - (16 << 24) + log2(q) - log2(p)
+        n = log2(N) - (32 << 24)
+        x = log2(r - 2**15) - n - log2(p)
+        return x, log2(2 * k - 1) + (15 << 24) - n - log2(q), v
+
+    return NearNormal(
+        *(first, last, most, p),
+        *(lambda k: (k << 16) - centre + HUNDREDTHS // k, logs),
     )
 
 

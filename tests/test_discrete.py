@@ -180,11 +180,14 @@ def negative_binomial_case(rng, n):
     """Windows of all widths, up to the widest that there are."""
     r = [1 + v % 2**28 for v in rates(rng, n)]
     p = [2**32 - 1 - v % 2**31 if v % 5 else v for v in rates(rng, n)]
+    if rng.random() < 0.5:  # mostly near normal
+        r = [v % 2**22 + 2**18 for v in r]
+        p = [2**29 + v % 2**30 for v in p]
     wide = [ref.negative_binomial(*row) is None for row in zip(r, p, strict=True)]
     p = [2**32 - 1 if w else v for v, w in zip(p, wide, strict=True)]
     laws = [ref.negative_binomial(*row) for row in zip(r, p, strict=True)]
     values = [
-        law.first + v % 9 if i % 2 else abs(v)
+        (law.first + law.last) // 3 + v % 9 if i % 2 else abs(v)
         for i, (law, v) in enumerate(zip(laws, spread(rng, n, 63), strict=True))
     ]
     listed = [law.intervals(v) for law, v in zip(laws, values, strict=True)]
@@ -484,9 +487,20 @@ def test_geometric_costs_what_it_should(scale):
 
 
 def test_counts_cost_what_they_should():
-    """Within 3e-5 bits, each mass within 2**-27 and a part of 4096 / 2**28."""
+    """Rows within 3e-5 bits, each mass within 2**-27 and a part of 4096 / 2**28; what
+    is near normal within 2e-5, each mass within 5e-4 of them all."""
     cases = []
-    for n, p in [(1, 0.3), (10, 0.5), (255, 0.01), (255, 0.9), (3000, 0.2)]:
+    for n, p in [
+        (1, 0.3),
+        (10, 0.5),
+        (255, 0.01),
+        (8, 0.5),
+        (255, 0.0158),
+        (255, 0.9),
+        (3000, 0.2),
+        (1000, 0.004001),
+        (100000, 0.00005),
+    ]:
         fixed = int(fixed_probabilities(p))
         true = mpmath.mpf(fixed) / 2**32
         cases.append((ref.binomial(n, fixed), [
@@ -500,7 +514,7 @@ def test_counts_cost_what_they_should():
             mpmath.binomial(n, k) * mpmath.beta(k + a, n - k + b) / mpmath.beta(a, b)
             for k in range(n + 1)
         ]))  # fmt: skip
-    for mean in [0.001, 0.7, 5, 80, 1500]:
+    for mean in [0.001, 0.7, 3.9, 4, 5, 10, 16, 80, 255.9, 256, 1500]:
         fixed = int(fixed_rates(mean))
         m = mpmath.mpf(fixed) / 65536
         top = int(mean + 9 * mean**0.5 + 12)
@@ -508,7 +522,17 @@ def test_counts_cost_what_they_should():
             mpmath.exp(-m + k * mpmath.log(m) - mpmath.loggamma(k + 1))
             for k in range(top)
         ]))  # fmt: skip
-    for r, p in [(0.01, 0.01), (0.5, 0.1), (1, 0.0065), (7.5, 0.3), (900, 0.9)]:
+    for r, p in [
+        (0.01, 0.01),
+        (0.5, 0.1),
+        (1, 0.0065),
+        (7.5, 0.3),
+        (900, 0.9),
+        (4, 0.333),
+        (4, 0.02),
+        (16, 0.66),
+        (100, 0.1),
+    ]:
         R, P = int(fixed_rates(r)), int(fixed_probabilities(p))
         r, p = mpmath.mpf(R) / 65536, mpmath.mpf(P) / 2**32
         top = int(r / p + 20 * r**0.5 / p + 40 / p)
@@ -520,8 +544,9 @@ def test_counts_cost_what_they_should():
         ]))  # fmt: skip
     for law, masses in cases:
         bits, worst = excess((p, law.intervals(v)) for v, p in enumerate(masses))
-        assert 0 <= bits + 1e-9 < 3e-5
-        assert worst < 2**-27 + 2**-16 * float(max(masses))
+        near = isinstance(law, ref.NearNormal)
+        assert 0 <= bits + 1e-9 < (2e-5 if near else 3e-5)
+        assert worst < (5e-4 if near else 2**-27 + 2**-16 * float(max(masses)))
 
 
 def test_ranges_cost_what_they_should():

@@ -141,9 +141,9 @@ class NegativeBinomial(_Counts):
 
     Notes
     -----
-    Weights are made of the values within some 8 to 16 deviations of the mean, and 12 /
-    p beyond, which may be 4121: the mean is at most 158 for one success, 805 for 10,
-    3579 for 1000. docs/maths.md, "Mixtures, counts and ranges".
+    Values within some 6 to 16 deviations of the mean, and 12 / p beyond, may be 4121,
+    and the variance is below 65536: the mean is at most 156 for one success, 790 for
+    10, 7500 for 1000. docs/maths.md, "Mixtures, counts and ranges".
 
     Examples
     --------
@@ -192,8 +192,8 @@ class NegativeBinomial(_Counts):
             )
             raise SymbolError(
                 f"{successes:g} successes of probability {probability:g} at position "
-                f"{at[0]} are too wide a law: 16 deviations and 12 / {probability:g} "
-                "must be below 4121"
+                f"{at[0]} are too wide a law: 12 to 16 deviations and 12 / "
+                f"{probability:g} must be below 4121, the variance below 65536"
             )
 
 

@@ -8,6 +8,8 @@
 
 /* ---- Arrays of values ---------------------------------------------------- */
 
+#define GROUP BBANS_VALUE_GROUP
+
 static inline void push_listed(bbans_lane *lane, const bbans_intervals *list)
 {
     size_t k = list->n;
@@ -17,31 +19,68 @@ static inline void push_listed(bbans_lane *lane, const bbans_intervals *list)
                         list->at[k].total);
 }
 
-/* Push values i - 1 .. 0, or as many of these as can be; *i are left. */
-static bbans_status push_values(const bbans_distribution *d,
-                                const struct bbans_call *call,
-                                const bbans_value_coder *coder, void *scratch,
-                                size_t *i)
+/* What is done on a message. */
+typedef struct {
+    const bbans_distribution *d;
+    const struct bbans_call *call;
+    const bbans_value_coder *one;
+    const bbans_group_coder *group; /* or NULL */
+    void *scratch;
+} job;
+
+static bbans_status push_value(const job *j, size_t i, int64_t value)
 {
-    bbans_message *msg = call->msg;
+    bbans_message *msg = j->call->msg;
+    bbans_lane lane = bbans_lane_of(msg, i % msg->lanes);
+    bbans_intervals list;
+    bbans_status status;
 
-    for (; *i > 0; --*i) {
-        const size_t lane_of = (*i - 1) % msg->lanes;
-        bbans_lane lane = bbans_lane_of(msg, lane_of);
-        bbans_intervals list;
-        bbans_status status;
-        int64_t value;
+    list.n = 0;
+    status = j->one->list(j->d, j->scratch, i, value, &list);
+    if (status != BBANS_OK)
+        return status;
+    push_listed(&lane, &list);
+    bbans_put_lane(msg, i % msg->lanes, &lane);
+    return BBANS_OK;
+}
 
-        list.n = 0;
-        bbans_array_read_values(call->pops ? call->to : call->from, call->type,
-                                *i - 1, 1, &value);
-        status = coder->list(d, scratch, *i - 1, value, &list);
-        if (status != BBANS_OK)
-            return status;
-        push_listed(&lane, &list);
-        bbans_put_lane(msg, lane_of, &lane);
+/* Push values i - 1 .. first, or as many of these as can be; *i are left. */
+static bbans_status push_group(const job *j, size_t first, size_t *i)
+{
+    const struct bbans_call *call = j->call;
+    size_t n = *i - first, k;
+    bbans_span span[GROUP];
+    uint8_t easy[GROUP / 8] = {0};
+    int64_t value[GROUP];
+
+    bbans_array_read_values(call->pops ? call->to : call->from, call->type,
+                            first, n, value);
+    if (j->group != NULL && n > 1)
+        j->group->locate(j->d, j->scratch, first, n, value, span, easy);
+    for (; n > 0; n = k, *i = first + n) {
+        for (k = n; k > 0 && bbans_is_easy(easy, k - 1);)
+            k--;
+        if (k < n) {
+            bbans_push_spans(call->msg, first + k, span + k, n - k,
+                             BBANS_FAMILY_PREC);
+        } else {
+            const bbans_status status = push_value(j, *i - 1, value[--k]);
+
+            if (status != BBANS_OK)
+                return status;
+        }
     }
     return BBANS_OK;
+}
+
+/* Push values i - 1 .. 0, or as many of these as can be; *i are left. */
+static bbans_status push_values(const job *j, size_t *i)
+{
+    bbans_status status = BBANS_OK;
+
+    while (status == BBANS_OK && *i > 0)
+        status = push_group(j, (*i - 1) / GROUP * GROUP, i);
+    return status;
 }
 
 static bbans_source lane_source(const bbans_message *msg, size_t i)
@@ -54,61 +93,120 @@ static bbans_source lane_source(const bbans_message *msg, size_t i)
     return from;
 }
 
-static bbans_status push_each(const bbans_distribution *d,
-                              const struct bbans_call *call,
-                              const bbans_value_coder *coder, void *scratch)
+static bbans_status push_each(const job *j)
 {
-    bbans_message *msg = call->msg;
-    size_t i = call->n;
+    bbans_message *msg = j->call->msg;
+    size_t i = j->call->n;
     bbans_status status;
 
-    if (i > 0 && (msg->tail_cap - msg->tail_len) / i < d->words)
+    if (i > 0 && (msg->tail_cap - msg->tail_len) / i < j->d->words)
         return BBANS_ERR_CAPACITY;
-    status = push_values(d, call, coder, scratch, &i);
-    for (; status != BBANS_OK && i < call->n; i++) { /* undo by the inverse */
+    status = push_values(j, &i);
+    for (; status != BBANS_OK && i < j->call->n;
+         i++) { /* undo by the inverse */
         bbans_source from = lane_source(msg, i);
         int64_t value;
 
-        (void)coder->find(d, scratch, i, &from, &value);
+        (void)j->one->find(j->d, j->scratch, i, &from, &value);
         bbans_put_lane(msg, i % msg->lanes, &from.lane);
     }
     return status;
 }
 
-static bbans_status pop_each(const bbans_distribution *d,
-                             const struct bbans_call *call,
-                             const bbans_value_coder *coder, void *scratch)
+/* Pop value i, or nothing. */
+static bbans_status pop_value(const job *j, size_t i)
+{
+    const struct bbans_call *call = j->call;
+    bbans_message *msg = call->msg;
+    bbans_source from = lane_source(msg, i);
+    int64_t value;
+    bbans_status status = j->one->find(j->d, j->scratch, i, &from, &value);
+
+    if (status != BBANS_OK)
+        return status;
+    if (bbans_lane_is_dry(&from.lane, msg->lanes))
+        status = BBANS_ERR_UNDERFLOW;
+    else if (bbans_array_write_values(call->to, call->type, i, 1, &value) < 1)
+        status = BBANS_ERR_SYMBOL;
+    if (status != BBANS_OK) { /* a dry lane is an integer: "The message" */
+        bbans_intervals list;
+
+        list.n = 0;
+        (void)j->one->list(j->d, j->scratch, i, value, &list);
+        push_listed(&from.lane, &list);
+    }
+    bbans_put_lane(msg, i % msg->lanes, &from.lane);
+    return status;
+}
+
+/* Pop n easy values from *i on, or as many as can be, by which *i rises. */
+static bbans_status pop_easy(const struct bbans_call *call,
+                             const int64_t *value, const bbans_span *span,
+                             size_t n, size_t *i)
 {
     bbans_message *msg = call->msg;
+    const size_t done =
+        bbans_advance_run(msg, *i % msg->lanes, span, n, BBANS_FAMILY_PREC);
+    const size_t written =
+        bbans_array_write_values(call->to, call->type, *i, done, value);
+
+    *i += written;
+    if (written == n)
+        return BBANS_OK;
+    bbans_push_spans(msg, *i, span + written, done - written,
+                     BBANS_FAMILY_PREC);
+    return written < done ? BBANS_ERR_SYMBOL : BBANS_ERR_UNDERFLOW;
+}
+
+/* The same for n values, each from a lane of its own. */
+static bbans_status pop_run(const job *j, size_t n, size_t *i)
+{
+    const size_t first = *i;
+    const uint64_t *head = j->call->msg->head + first % j->call->msg->lanes;
     bbans_status status = BBANS_OK;
-    size_t i;
+    bbans_span span[GROUP];
+    uint8_t easy[GROUP / 8] = {0};
+    uint32_t slot[GROUP];
+    int64_t value[GROUP];
+    size_t k, end;
 
-    if (call->n > 0 && msg->tail_cap - msg->tail_len < 1)
-        return BBANS_ERR_CAPACITY;
-    for (i = 0; i < call->n; i++) {
-        bbans_source from = lane_source(msg, i);
-        bbans_intervals list;
-        int64_t value;
-
-        status = coder->find(d, scratch, i, &from, &value);
-        if (status != BBANS_OK)
-            break;
-        if (bbans_lane_is_dry(&from.lane, msg->lanes))
-            status = BBANS_ERR_UNDERFLOW;
-        else if (bbans_array_write_values(call->to, call->type, i, 1, &value) <
-                 1)
-            status = BBANS_ERR_SYMBOL;
-        if (status != BBANS_OK) { /* a dry lane is an integer: "The message" */
-            list.n = 0;
-            (void)coder->list(d, scratch, i, value, &list);
-            push_listed(&from.lane, &list);
+    for (k = 0; k < n; k++)
+        slot[k] = bbans_slot_bits(head[k], BBANS_FAMILY_PREC);
+    j->group->search(j->d, j->scratch, first, n, slot, value, span, easy);
+    for (k = 0; status == BBANS_OK && k < n; k = *i - first) {
+        for (end = k; end < n && bbans_is_easy(easy, end);)
+            end++;
+        if (end > k) {
+            status = pop_easy(j->call, value + k, span + k, end - k, i);
+        } else {
+            status = pop_value(j, *i);
+            *i += status == BBANS_OK;
         }
-        bbans_put_lane(msg, i % msg->lanes, &from.lane);
-        if (status != BBANS_OK)
-            break;
+    }
+    return status;
+}
+
+static bbans_status pop_each(const job *j)
+{
+    const bbans_message *msg = j->call->msg;
+    bbans_status status = BBANS_OK;
+    size_t i = 0;
+
+    if (j->call->n > 0 && msg->tail_cap - msg->tail_len < 1)
+        return BBANS_ERR_CAPACITY;
+    while (status == BBANS_OK && i < j->call->n) {
+        const size_t left = j->call->n - i, lanes = msg->lanes - i % msg->lanes;
+        const size_t run = left < lanes ? left : lanes;
+
+        if (j->group != NULL && run > 1) {
+            status = pop_run(j, run < GROUP ? run : GROUP, &i);
+        } else {
+            status = pop_value(j, i);
+            i += status == BBANS_OK;
+        }
     }
     if (status != BBANS_OK) /* undo by the pushes that invert the pops */
-        (void)push_values(d, call, coder, scratch, &i);
+        (void)push_values(j, &i);
     return status;
 }
 
@@ -249,14 +347,23 @@ bbans_status bbans_code_values(const bbans_distribution *d,
                                const struct bbans_call *call,
                                const bbans_value_coder *coder, void *scratch)
 {
+    return bbans_code_groups(d, call, coder, NULL, scratch);
+}
+
+bbans_status bbans_code_groups(const bbans_distribution *d,
+                               const struct bbans_call *call,
+                               const bbans_value_coder *coder,
+                               const bbans_group_coder *group, void *scratch)
+{
+    const job j = {d, call, coder, group, scratch};
+
     if (d->limit > 0
             ? !bbans_type_is_valid(call->type) ||
                   (call->pops && !bbans_type_holds(call->type, d->limit))
             : !bbans_value_type_is_valid(call->type))
         return BBANS_ERR_TYPE;
     if (call->msg != NULL)
-        return call->pops ? pop_each(d, call, coder, scratch)
-                          : push_each(d, call, coder, scratch);
+        return call->pops ? pop_each(&j) : push_each(&j);
 #ifndef BBANS_DECODER_ONLY
     if (call->enc != NULL)
         return encode_each(d, call, coder, scratch);

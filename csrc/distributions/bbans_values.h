@@ -133,6 +133,31 @@ typedef struct {
                          bbans_source *from, int64_t *value);
 } bbans_value_coder;
 
+/* What codes n <= VALUE_GROUP values at once, from value i on, of those that
+ * take one interval of 2^28 slots: `locate` sets their spans and their bits in
+ * `easy`, which are 0 before; `search` has slots, and sets the values too.  The
+ * others are left to a value coder. */
+#define BBANS_VALUE_GROUP 256
+
+typedef struct {
+    void (*locate)(const bbans_distribution *d, void *scratch, size_t i,
+                   size_t n, const int64_t *value, bbans_span *span,
+                   uint8_t *easy);
+    void (*search)(const bbans_distribution *d, void *scratch, size_t i,
+                   size_t n, const uint32_t *slot, int64_t *value,
+                   bbans_span *span, uint8_t *easy);
+} bbans_group_coder;
+
+static inline void bbans_set_easy(uint8_t *easy, size_t i)
+{
+    easy[i / 8] = (uint8_t)(easy[i / 8] | 1u << i % 8);
+}
+
+static inline int bbans_is_easy(const uint8_t *easy, size_t i)
+{
+    return easy[i / 8] >> i % 8 & 1;
+}
+
 static inline int bbans_value_type_is_valid(int type)
 {
     return bbans_type_is_valid(type) && type != BBANS_U64;
@@ -186,5 +211,11 @@ bbans_status bbans_distribution_code(const bbans_distribution *d,
 bbans_status bbans_code_values(const bbans_distribution *d,
                                const struct bbans_call *call,
                                const bbans_value_coder *coder, void *scratch);
+
+/* The same; on messages in groups. */
+bbans_status bbans_code_groups(const bbans_distribution *d,
+                               const struct bbans_call *call,
+                               const bbans_value_coder *coder,
+                               const bbans_group_coder *group, void *scratch);
 
 #endif

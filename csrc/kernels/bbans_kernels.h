@@ -156,8 +156,8 @@ typedef struct {
 
 /* ---- Factorial hidden Markov models -------------------------------------- */
 
-/* At 15 bits two weights or masses are in a number, the first one below.  n is a
- * multiple of 8; arrays need no alignment. */
+/* At 15 bits two weights or masses are in a number, the first one below.  n is
+ * a multiple of 8; arrays need no alignment. */
 typedef struct {
     /* out [(rows + 1) / 2][n]: weights w [rows][n] below 2^31, as
      * bbans_short_weight has them, two rows in each; after the last of an odd
@@ -578,6 +578,18 @@ typedef struct {
     void (*fix_scales)(const void *real, int type, size_t n, int32_t *scale);
 } bbans_family_kernels;
 
+/* ---- Laws ---------------------------------------------------------------- */
+
+struct bbans_near_normals;
+
+typedef struct {
+    /* The lower edges of n values k under laws that are near normal: first <= k
+     * <= last + 1, and all or none have successes.  All arrays have room for a
+     * multiple of 8. */
+    void (*near_edges)(const struct bbans_near_normals *laws, const int32_t *k,
+                       size_t n, uint32_t *edge);
+} bbans_laws_kernels;
+
 /* ---- Networks ------------------------------------------------------------ */
 
 /* Tensors are kept as int16_t where their range allows. */
@@ -636,6 +648,7 @@ typedef struct {
     const bbans_mixing_kernels *mixing;
     const bbans_bytes_kernels *bytes;
     const bbans_family_kernels *family;
+    const bbans_laws_kernels *laws;
     const bbans_network_kernels *network;
     const bbans_tree_kernels *tree;
     const bbans_planes_kernels *planes;
@@ -667,8 +680,8 @@ extern const bbans_checksum_kernels bbans_checksum_portable,
     bbans_checksum_avx2, bbans_checksum_avx512;
 
 /* Where there is no choice of kernels, only what needs those of residuals,
- * which have tables of 20 KB, of levels, factors, trees, planes or checksums refers to
- * them, so that firmware without is linked without them. */
+ * which have tables of 20 KB, of levels, factors, trees, planes, laws or
+ * checksums refers to them, so that firmware without is linked without them. */
 #ifdef BBANS_PORTABLE
 #define BBANS_RESIDUAL (&bbans_residual_portable)
 #define BBANS_MIXING (&bbans_mixing_portable)
@@ -677,6 +690,7 @@ extern const bbans_checksum_kernels bbans_checksum_portable,
 #define BBANS_TREE (&bbans_tree_portable)
 #define BBANS_PLANES (&bbans_planes_portable)
 #define BBANS_CHECKSUM (&bbans_checksum_portable)
+#define BBANS_LAWS (&bbans_laws_portable)
 #else
 #define BBANS_RESIDUAL (bbans_kernel.residual)
 #define BBANS_MIXING (bbans_kernel.mixing)
@@ -685,6 +699,7 @@ extern const bbans_checksum_kernels bbans_checksum_portable,
 #define BBANS_TREE (bbans_kernel.tree)
 #define BBANS_PLANES (bbans_kernel.planes)
 #define BBANS_CHECKSUM (bbans_kernel.checksum)
+#define BBANS_LAWS (bbans_kernel.laws)
 #endif
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
@@ -692,6 +707,7 @@ extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,
     bbans_bytes_avx512, bbans_bytes_avx512_gathering;
 extern const bbans_family_kernels bbans_family_portable, bbans_family_avx2,
     bbans_family_avx512;
+extern const bbans_laws_kernels bbans_laws_portable, bbans_laws_avx2;
 extern const bbans_network_kernels bbans_network_portable, bbans_network_avx2,
     bbans_network_avx512, bbans_network_neon;
 

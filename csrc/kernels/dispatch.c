@@ -9,7 +9,7 @@
     .residual = &bbans_residual_portable, .mixing = &bbans_mixing_portable,    \
     .levels = &bbans_levels_portable, .factors = &bbans_factors_portable,      \
     .tree = &bbans_tree_portable, .planes = &bbans_planes_portable,            \
-    .checksum = &bbans_checksum_portable,
+    .checksum = &bbans_checksum_portable, .laws = &bbans_laws_portable,
 #else
 #define OPTIONAL /* see BBANS_RESIDUAL */
 #endif
@@ -98,6 +98,7 @@ static const struct {
       .mixing = &bbans_mixing_avx2,
       .bytes = &bbans_bytes_avx512_gathering,
       .family = &bbans_family_avx512,
+      .laws = &bbans_laws_avx2,
       .network = &bbans_network_avx512,
       .tree = &bbans_tree_avx512,
       .planes = &bbans_planes_avx2,
@@ -117,6 +118,7 @@ static const struct {
       .mixing = &bbans_mixing_avx2,
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
+      .laws = &bbans_laws_avx2,
       .network = &bbans_network_avx512,
       .tree = &bbans_tree_avx512,
       .planes = &bbans_planes_avx2,
@@ -136,6 +138,7 @@ static const struct {
       .mixing = &bbans_mixing_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
+      .laws = &bbans_laws_avx2,
       .network = &bbans_network_avx512,
       .tree = &bbans_tree_avx512,
       .planes = &bbans_planes_avx2,
@@ -155,6 +158,7 @@ static const struct {
       .mixing = &bbans_mixing_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
+      .laws = &bbans_laws_avx2,
       .network = &bbans_network_avx2,
       .tree = &bbans_tree_avx2,
       .planes = &bbans_planes_avx2,
@@ -176,6 +180,7 @@ static const struct {
       .mixing = &bbans_mixing_portable,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
+      .laws = &bbans_laws_portable,
       .network = &bbans_network_neon,
       .tree = &bbans_tree_portable,
       .planes = &bbans_planes_portable,
@@ -197,6 +202,7 @@ static const struct {
       .mixing = &bbans_mixing_portable,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
+      .laws = &bbans_laws_portable,
       .network = &bbans_network_portable,
       .tree = &bbans_tree_portable,
       .planes = &bbans_planes_portable,
