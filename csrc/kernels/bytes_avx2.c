@@ -240,22 +240,38 @@ AVX2 static uint8_t *push_pairs(uint32_t *x, size_t lanes,
 
 /* ---- Pop ----------------------------------------------------------------- */
 
-/* Slots of eight lanes.  Single loads take their indices from memory, two at
- * once: loads of each would keep the load units longer.  Aligned, as a union
- * with a vector is: no store to it crosses a cache line. */
+/* Indices of the slots of eight lanes.  Aligned, as a union with a vector is:
+ * no store to it crosses a cache line. */
 typedef union {
     __m256i v;
+    uint32_t u32[8];
     uint64_t u64[4];
-} slots_8;
+} indices_8;
 
-#define SLOT_AT(k) (uint32_t)(i[(k) / 2] >> 32 * ((k) % 2))
+/* Single loads take indices from memory two at once: loads of each would keep
+ * the load units longer. */
+#define INDEX_AT(k) (uint32_t)(i[(k) / 2] >> 32 * ((k) % 2))
 
 AVX2_INLINE static inline __m256i slots_get(const uint32_t *slot,
-                                            const slots_8 *at)
+                                            const indices_8 *at)
 {
     const uint64_t i[4] = {at->u64[0], at->u64[1], at->u64[2], at->u64[3]};
 
-    return EIGHT(slot, SLOT_AT);
+    return EIGHT(slot, INDEX_AT);
+}
+
+/* As look_up: what vectors load soon would wait in the store buffer. */
+AVX2_INLINE static inline void slots_copy(uint32_t *e, const uint32_t *slot,
+                                          const indices_8 *at)
+{
+    size_t i;
+
+    for (i = 0; i < 8; i++) {
+        uint32_t v = slot[at->u32[i]];
+
+        KEEP_SCALAR(v);
+        e[i] = v;
+    }
 }
 
 /* D(x), and words for those below 2^15: as y < 2^31, the sign of y - 2^15
@@ -293,25 +309,35 @@ AVX2_INLINE static inline __m256i four_symbols(__m256i a, __m256i b, __m256i c,
         _mm256_slli_epi16(odd, 8));
 }
 
+/* With most vectors, slots are copied half a step ahead; fewer follow each
+ * other too soon for that. */
 AVX2_INLINE static inline const uint8_t *pop_rows(uint32_t *x, size_t vectors,
                                                   const uint32_t *slot,
                                                   const uint8_t *word,
                                                   uint8_t *out, size_t rows)
 {
+    const int ahead = vectors == VECTORS_MAX;
     const __m256i slots = _mm256_set1_epi32(0xfff);
     const __m128i prec = _mm_cvtsi32_si128(12);
-    slots_8 at[VECTORS_MAX];
+    uint32_t next[VECTORS_MAX][8];
+    indices_8 at[VECTORS_MAX];
     __m256i x_[VECTORS_MAX], e[4][VECTORS_MAX];
     size_t v, k;
 
     for (v = 0; v < vectors; v++) {
         x_[v] = LOAD(x + 8 * v);
         at[v].v = _mm256_and_si256(x_[v], slots);
+        if (ahead && v < vectors / 2)
+            slots_copy(next[v], slot, &at[v]);
     }
     for (; rows > 0; rows--, out += 32 * vectors) {
         for (k = 0; k < 4; k++)
             for (v = 0; v < vectors; v++) {
-                e[k][v] = slots_get(slot, &at[v]);
+                const size_t half = (v + vectors / 2) % vectors;
+
+                e[k][v] = ahead ? LOAD(next[v]) : slots_get(slot, &at[v]);
+                if (ahead)
+                    slots_copy(next[half], slot, &at[half]);
                 x_[v] = pop_8(x_[v], e[k][v], prec, &word);
                 at[v].v = _mm256_and_si256(x_[v], slots);
             }
@@ -373,7 +399,7 @@ pop_pairs_rows(uint32_t *x, size_t vectors, const uint32_t *slot, unsigned prec,
     const __m256i slots = _mm256_set1_epi32((1 << prec) - 1);
     const __m256i symbol = _mm256_set1_epi32(0xff);
     const __m128i shift = _mm_cvtsi32_si128((int)prec);
-    slots_8 at[VECTORS_MAX];
+    indices_8 at[VECTORS_MAX];
     __m256i x_[VECTORS_MAX], e[4][VECTORS_MAX], four[2][VECTORS_MAX];
     uint32_t row[8];
     size_t v, k, half;
