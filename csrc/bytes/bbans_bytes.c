@@ -12,7 +12,7 @@ typedef struct {
     uint8_t tokens[TOKENS_MAX];
     uint8_t spans[LANES_MAX * STRIDE];
     uint8_t packed_tokens[TOKENS_MAX / 2 + 8];
-    uint8_t words[2 * (8 * LANES_MAX + SLACK)];
+    uint8_t words[2 * (16 * LANES_MAX + SLACK)];
 } decoder;
 
 static size_t decompress_bytes(size_t n)
@@ -276,11 +276,13 @@ static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t *p,
         if (t == n_tokens)
             return 0;
         bits = dec->tokens[t++];
-        memset(row, 0, sizeof *row << prec); /* slots that nothing has */
-        if (bits == 0)                       /* a byte that none follows */
+        if (bits == 0) { /* a byte that none follows */
+            memset(row, 0, sizeof *row << prec);
             continue;
+        }
         if (--bits > prec)
             return 0;
+        row[((size_t)1 << prec) - 1] = 0; /* if one has all others */
         left = (uint32_t)1 << bits;
         for (j = 0; left > 0;) {
             const unsigned token = t < n_tokens ? dec->tokens[t++] : 255;
@@ -329,7 +331,7 @@ static int get_order_1(decoder *dec, const bytes_header *h, const uint8_t *p,
         dec->spans[k * STRIDE] = (uint8_t)first;
     for (i = 0; i < length;) {
         const size_t left = length - i < SPAN ? length - i : SPAN;
-        const size_t steps = can_pop(&w, 4 * lanes, left * lanes) / lanes;
+        const size_t steps = can_pop(&w, 8 * lanes, left * lanes) / lanes;
 
         w.word = bbans_kernel.bytes->pop_pairs(
             s.x, lanes, dec->slot, prec, w.word, dec->spans, STRIDE, steps);

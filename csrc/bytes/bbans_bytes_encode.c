@@ -6,7 +6,13 @@
 #ifndef BBANS_DECODER_ONLY
 #define PART 256 /* bytes that have a bit of bytes_push's `any` */
 #define FEW 8
-#define AT_ONCE 2048      /* bytes packed, a multiple of 8 */
+#define SAMPLE 4096 /* bytes */
+#define MANY                                                                   \
+    ((size_t)1 << 18) /* bytes for which tables of pairs are little            \
+                       */
+#define SMALL 64      /* bytes below it have */
+#define SMALL_PAIRS (SMALL * BYTE_VALUES) /* pairs below this */
+#define AT_ONCE 2048                      /* bytes packed, a multiple of 8 */
 #define CHUNK (32 * PART) /* bytes pushed at once; 4 LANES_MAX divides it */
 /* Of order 1, in bits: 129 states of up to 34, and for each pair the lower bits
  * of its frequency, at most 4 on average, as 256 of them sum to 2^12. */
@@ -15,7 +21,8 @@
 /* ---- Workspace ----------------------------------------------------------- */
 
 typedef struct {
-    uint32_t pad[4]; /* kernels read 3 before the first entry */
+    const uint8_t *counted; /* the bytes whose pairs `entry` counts, or NULL */
+    uint32_t pad[4];        /* kernels read 3 before the first entry */
     uint32_t entry[BYTE_VALUES * BYTE_VALUES];
     uint64_t inverse[((size_t)1 << PREC) + 1];
     uint8_t spans[LANES_MAX * STRIDE];
@@ -166,14 +173,12 @@ static int count_few(const uint8_t *data, size_t n, uint32_t *count)
     return 1;
 }
 
-static void count_bytes(const uint8_t *data, size_t n, uint32_t *count)
+static void count_each(const uint8_t *data, size_t n, uint32_t *count)
 {
     /* Runs of one byte would wait for each other in one table. */
     uint32_t part[8][BYTE_VALUES];
     size_t i, k;
 
-    if (count_few(data, n, count))
-        return;
     memset(part, 0, sizeof part);
     for (i = 0; i + 8 <= n; i += 8)
         for (k = 0; k < 8; k++)
@@ -183,6 +188,125 @@ static void count_bytes(const uint8_t *data, size_t n, uint32_t *count)
     for (k = 0; k < BYTE_VALUES; k++)
         count[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k] +
                    part[4][k] + part[5][k] + part[6][k] + part[7][k];
+}
+
+/* Which byte follows which, as count[second << 8 | first].  Bytes below SMALL
+ * take a quarter of the table: then each fourth of them has its own, for the
+ * reason of count_each. */
+static void count_pairs(const uint8_t *bytes, size_t n, int small,
+                        uint32_t *count)
+{
+    const size_t size = (size_t)BYTE_VALUES * BYTE_VALUES;
+    const size_t turn = small ? SMALL_PAIRS : 0, quarter = (n - 1) / 4;
+    const uint8_t *a = bytes, *b = a + quarter, *c = b + quarter,
+                  *d = c + quarter;
+    size_t i;
+
+    memset(count, 0, size * sizeof *count);
+    for (i = 0; i < quarter; i++) {
+        count[bbans_load_le16(a + i)]++;
+        count[turn + bbans_load_le16(b + i)]++;
+        count[2 * turn + bbans_load_le16(c + i)]++;
+        count[3 * turn + bbans_load_le16(d + i)]++;
+    }
+    for (i = 4 * quarter; i + 1 < n; i++)
+        count[bbans_load_le16(bytes + i)]++;
+    for (i = 0; i < turn; i++) {
+        count[i] += count[turn + i] + count[2 * turn + i] + count[3 * turn + i];
+        count[turn + i] = count[2 * turn + i] = count[3 * turn + i] = 0;
+    }
+}
+
+/* The same of the bytes at even places and those after them. */
+static void count_even_pairs(const uint8_t *bytes, size_t n, int small,
+                             uint32_t *count)
+{
+    const size_t size = (size_t)BYTE_VALUES * BYTE_VALUES;
+    const size_t turn = small ? SMALL_PAIRS : 0;
+    size_t i;
+
+    memset(count, 0, size * sizeof *count);
+    for (i = 0; i + 8 <= n; i += 8) {
+        count[bbans_load_le16(bytes + i)]++;
+        count[turn + bbans_load_le16(bytes + i + 2)]++;
+        count[2 * turn + bbans_load_le16(bytes + i + 4)]++;
+        count[3 * turn + bbans_load_le16(bytes + i + 6)]++;
+    }
+    for (i = 0; i < turn; i++)
+        count[i] += count[turn + i] + count[2 * turn + i] + count[3 * turn + i];
+}
+
+/* How often each is second in a pair, below the pairs' `limit`; and first, if
+ * those count too. */
+static void count_in_pairs(const uint32_t *pairs, size_t limit, int firsts,
+                           uint32_t *count)
+{
+    uint32_t first[BYTE_VALUES];
+    size_t k, j;
+
+    memset(first, 0, sizeof first);
+    memset(count, 0, BYTE_VALUES * sizeof *count);
+    for (k = 0; k < limit / BYTE_VALUES; k++) {
+        const uint32_t *row = pairs + k * BYTE_VALUES;
+        uint32_t sum = 0;
+
+        for (j = 0; j < BYTE_VALUES; j++) {
+            sum += row[j];
+            first[j] += row[j];
+        }
+        count[k] = sum;
+    }
+    for (k = 0; firsts && k < BYTE_VALUES; k++)
+        count[k] += first[k];
+}
+
+static int all_below(const uint8_t *data, size_t n, uint8_t power_of_2)
+{
+    uint8_t any = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        any |= data[i];
+    return any < power_of_2;
+}
+
+/* Counting two bytes at once stores half as often, and stores take most of the
+ * time.  But if two bytes are often the same, counts of pairs wait for each
+ * other, and if they rarely are, pairs take much memory: the first bytes tell.
+ * For order 1, pairs are counted anyway. */
+static void count_bytes(encoder *enc, const uint8_t *data, size_t n, int order,
+                        uint32_t *count)
+{
+    const uint64_t whole = (uint64_t)SAMPLE * SAMPLE;
+    size_t k, limit = BYTE_VALUES * BYTE_VALUES;
+    uint64_t same = 0;
+    int small;
+
+    if (count_few(data, n, count))
+        return;
+    if (n < MANY) {
+        count_each(data, n, count);
+        return;
+    }
+    count_each(data, SAMPLE, count);
+    for (k = 0; k < BYTE_VALUES; k++)
+        same += (uint64_t)count[k] * count[k];
+    small = same > whole / 8 && all_below(data, n, SMALL);
+    if (small)
+        limit = SMALL_PAIRS;
+    if (order == 1) {
+        count_pairs(data, n, small, enc->entry);
+        enc->counted = data;
+        count_in_pairs(enc->entry, limit, 0, count);
+        count[data[0]]++;
+    } else if (small || (same > whole / 64 && same < whole / 8)) {
+        count_even_pairs(data, n, small, enc->entry);
+        count_in_pairs(enc->entry, limit, 1, count);
+        for (k = n / 8 * 8; k < n; k++)
+            count[data[k]]++;
+    } else {
+        count_each(data, n, count);
+    }
 }
 
 static size_t symbols_in(const uint32_t *count)
@@ -358,6 +482,7 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, bytes_header *h,
     bytes_states s;
     bit_writer w;
 
+    enc->counted = NULL;
     memset(enc->entry, 0, BYTE_VALUES * sizeof *enc->entry);
     for (k = 0; k < BYTE_VALUES; k++)
         if (p->count[k] > 0) {
@@ -430,25 +555,6 @@ typedef struct {
     unsigned prec;
     uint64_t cost; /* of the coded pairs, in bytes */
 } pairs;
-
-/* Which byte follows which. */
-static void count_pairs(const plan *p, uint32_t *count)
-{
-    const size_t quarter = (p->n - 1) / 4;
-    const uint8_t *a = p->bytes, *b = a + quarter, *c = b + quarter,
-                  *d = c + quarter;
-    size_t i;
-
-    memset(count, 0, sizeof(uint32_t) * BYTE_VALUES * BYTE_VALUES);
-    for (i = 0; i < quarter; i++) { /* four places: see count_bytes */
-        count[bbans_load_le16(a + i)]++;
-        count[bbans_load_le16(b + i)]++;
-        count[bbans_load_le16(c + i)]++;
-        count[bbans_load_le16(d + i)]++;
-    }
-    for (i = 4 * quarter; i + 1 < p->n; i++)
-        count[bbans_load_le16(a + i)]++;
-}
 
 /* Of one symbol: what follows it, and how often. */
 typedef struct {
@@ -599,7 +705,9 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
         if (occurs[k])
             all.symbol[all.n++] = (uint8_t)k;
     }
-    count_pairs(p, enc->entry);
+    if (enc->counted != p->bytes)
+        count_pairs(p->bytes, p->n, 0, enc->entry);
+    enc->counted = NULL; /* they become codes below */
     if (least_cost(enc, &all) >= limit)
         return NULL;
     for (k = 0; k < lanes; k++) /* each starts after the first symbol */
@@ -756,7 +864,7 @@ static uint64_t cost_alone(const uint8_t *bytes, size_t n)
     uint32_t count[BYTE_VALUES];
     uint16_t freq[BYTE_VALUES];
 
-    count_bytes(bytes, n, count);
+    count_each(bytes, n, count);
     bbans_freq_of_counts(count, BYTE_VALUES, PREC, freq);
     return bbans_freq_cost(count, freq, BYTE_VALUES, PREC);
 }
@@ -809,7 +917,8 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
         *out_size = (size_t)(put_header(out, &h) - out);
         return BBANS_OK;
     }
-    count_bytes(data, n, plain.count);
+    enc->counted = NULL;
+    count_bytes(enc, data, n, order, plain.count);
     n_symbols = symbols_in(plain.count);
     if (n_symbols >= 2 && n_symbols <= PACKED_SYMBOLS) {
         bytes_header try = h;
@@ -818,7 +927,7 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
         make_plan(&plain, data, n);
         if (may_pack(&try, data, plain.cost, packed)) {
             pack(&try, data, packed);
-            count_bytes(packed, try.n_packed, dense.count);
+            count_bytes(enc, packed, try.n_packed, order, dense.count);
             make_plan(&dense, packed, try.n_packed);
             dense.cost += 1 + n_symbols;
             if (dense.cost <= plain.cost ||

@@ -6,6 +6,7 @@
 #ifdef BBANS_HAVE_X86
 
 #define AVX2 BBANS_TARGET("avx2,popcnt")
+#define AVX2_INLINE AVX2 __attribute__((always_inline))
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
 #define LOAD_HALF(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
@@ -19,7 +20,8 @@
      ((k) > 2 ? BIT(m, 2) : 0) + ((k) > 3 ? BIT(m, 3) : 0) +                   \
      ((k) > 4 ? BIT(m, 4) : 0) + ((k) > 5 ? BIT(m, 5) : 0) +                   \
      ((k) > 6 ? BIT(m, 6) : 0))
-#define T(m, k) 2 * BELOW(m, k), 2 * BELOW(m, k) + 1
+#define T(m, k)                                                                \
+    BIT(m, k) ? 2 * BELOW(m, k) : 0x80, BIT(m, k) ? 2 * BELOW(m, k) + 1 : 0x80
 #define TAKE(m)                                                                \
     {                                                                          \
         T(m, 0), T(m, 1), T(m, 2), T(m, 3), T(m, 4), T(m, 5), T(m, 6), T(m, 7) \
@@ -34,26 +36,26 @@
 /* Which of the next words goes to each lane. */
 static const uint8_t take[256][16] = {ALL_256(TAKE)};
 
-/* Whether each lane in turn is in the mask m: those that are shift the others
- * forward. */
+/* Whether each lane in turn is in the mask m of those that keep their word: the
+ * others move forward. */
 #define GIVE_8(m, a, b, c, d, e, f, g, h)                                      \
     [m] = {2 * a, 2 * a + 1, 2 * b, 2 * b + 1, 2 * c, 2 * c + 1,               \
            2 * d, 2 * d + 1, 2 * e, 2 * e + 1, 2 * f, 2 * f + 1,               \
            2 * g, 2 * g + 1, 2 * h, 2 * h + 1},
 #define GIVE_7(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_8(m, a, b, c, d, e, f, g, h) GIVE_8(m + 128, b, c, d, e, f, g, h, 7)
+    GIVE_8(m, b, c, d, e, f, g, h, 7) GIVE_8(m + 128, a, b, c, d, e, f, g, h)
 #define GIVE_6(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_7(m, a, b, c, d, e, f, g, h) GIVE_7(m + 64, b, c, d, e, f, g, h, 6)
+    GIVE_7(m, b, c, d, e, f, g, h, 6) GIVE_7(m + 64, a, b, c, d, e, f, g, h)
 #define GIVE_5(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_6(m, a, b, c, d, e, f, g, h) GIVE_6(m + 32, b, c, d, e, f, g, h, 5)
+    GIVE_6(m, b, c, d, e, f, g, h, 5) GIVE_6(m + 32, a, b, c, d, e, f, g, h)
 #define GIVE_4(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_5(m, a, b, c, d, e, f, g, h) GIVE_5(m + 16, b, c, d, e, f, g, h, 4)
+    GIVE_5(m, b, c, d, e, f, g, h, 4) GIVE_5(m + 16, a, b, c, d, e, f, g, h)
 #define GIVE_3(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_4(m, a, b, c, d, e, f, g, h) GIVE_4(m + 8, b, c, d, e, f, g, h, 3)
+    GIVE_4(m, b, c, d, e, f, g, h, 3) GIVE_4(m + 8, a, b, c, d, e, f, g, h)
 #define GIVE_2(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_3(m, a, b, c, d, e, f, g, h) GIVE_3(m + 4, b, c, d, e, f, g, h, 2)
+    GIVE_3(m, b, c, d, e, f, g, h, 2) GIVE_3(m + 4, a, b, c, d, e, f, g, h)
 #define GIVE_1(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_2(m, a, b, c, d, e, f, g, h) GIVE_2(m + 2, b, c, d, e, f, g, h, 1)
+    GIVE_2(m, b, c, d, e, f, g, h, 1) GIVE_2(m + 2, a, b, c, d, e, f, g, h)
 static const uint8_t give[256][16] = {GIVE_1(0, 0, 0, 0, 0, 0, 0, 0, 0)
                                           GIVE_1(1, 0, 0, 0, 0, 0, 0, 0, 0)};
 
@@ -72,274 +74,385 @@ static const uint8_t give[256][16] = {GIVE_1(0, 0, 0, 0, 0, 0, 0, 0, 0)
     _mm256_inserti128_si256(_mm256_castsi128_si256(HALF(table, 0, AT)),        \
                             HALF(table, 4, AT), 1)
 
+#define VECTORS_MAX 16
+
 /* ---- Push ---------------------------------------------------------------- */
 
-/* The quotient of x < f 2^(31 - r) by f, in floats: below x / f by a relative
- * error of 2^-24 to 2^-21.1 (a bias of 2^-22, and the roundings of x, of the
- * biased f and of the quotient, each up to 2^-24), so by less than
- * 2^21 2^-21.1 < 1, and its floor is right or one too small. */
-#define BIAS 0x3f800002 /* 1 + 2^-22 */
-
-AVX2 static inline uint8_t *push_8(uint32_t *x, __m256i e, unsigned prec,
-                                   uint8_t *word)
+/* Lanes that the loops below are compiled for, where floats round as they
+ * need. */
+static inline int has_vectors(size_t lanes)
 {
-    const __m256i low = _mm256_set1_epi32(0xffff);
-    const __m256i one = _mm256_set1_epi32(1);
-    const __m256i f = _mm256_and_si256(e, _mm256_set1_epi32(0x1fff));
-    const __m256i c = _mm256_srli_epi32(e, 16);
-    __m256i v = LOAD(x), q, rest, more;
-    /* f 2^(31 - r) - 1 <= 2^31 - 1: a signed comparison will do. */
-    const __m256i full = _mm256_cmpgt_epi32(
-        v, _mm256_sub_epi32(_mm256_slli_epi32(f, 31 - (int)prec), one));
-    const unsigned mask =
-        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(full));
-    const __m256i words = _mm256_and_si256(v, low);
-    const __m128i eight = _mm_packus_epi32(_mm256_castsi256_si128(words),
-                                           _mm256_extracti128_si256(words, 1));
-
-    STORE_HALF(word - 16, _mm_shuffle_epi8(eight, LOAD_HALF(give[mask])));
-    word -= 2 * (size_t)__builtin_popcount(mask);
-    v = _mm256_blendv_epi8(v, _mm256_srli_epi32(v, 16), full);
-    q = _mm256_cvttps_epi32(_mm256_div_ps(
-        _mm256_cvtepi32_ps(v),
-        _mm256_mul_ps(_mm256_cvtepi32_ps(f),
-                      _mm256_castsi256_ps(_mm256_set1_epi32(BIAS)))));
-    rest = _mm256_sub_epi32(v, _mm256_mullo_epi32(q, f));
-    more = _mm256_cmpgt_epi32(f, rest); /* -1: q is right */
-    q = _mm256_add_epi32(q, _mm256_add_epi32(one, more));
-    rest = _mm256_sub_epi32(rest, _mm256_andnot_si256(more, f));
-    STORE(x, _mm256_add_epi32(
-                 _mm256_add_epi32(_mm256_slli_epi32(q, (int)prec), c), rest));
-    return word;
+    return (lanes == 16 || lanes == 32 || lanes == 64 || lanes == 128) &&
+           bbans_rounds_to_nearest();
 }
 
-#define BYTE_AT(k) at[4 * (k)]
+/* C(x) for eight lanes.  With y = x / f < 2^(31 - r) <= 2^21, the quotient of
+ * floats is less than 1/4 from y, as x and the quotient round by at most 2^-24
+ * of themselves; so its nearest integer is less than 1 from y: floor(y), or one
+ * more, where x - q f < 0 tells. */
+AVX2_INLINE static inline __m256i push_8(__m256i x, __m256i e, __m128i shift,
+                                         __m128i prec, uint8_t **word)
+{
+    const __m256i low = _mm256_set1_epi64x(0x0d0c090805040100);
+    const __m256i f = _mm256_and_si256(e, _mm256_set1_epi32(0x1fff));
+    const __m256i c = _mm256_srli_epi32(e, 16);
+    /* x < f 2^(31 - r): it has room. */
+    const __m256i room = _mm256_cmpgt_epi32(f, _mm256_srl_epi32(x, shift));
+    const unsigned mask =
+        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(room));
+    const __m256i words =
+        _mm256_permute4x64_epi64(_mm256_shuffle_epi8(x, low), 0x08);
+    __m256i q, rest, over;
+
+    STORE_HALF(*word - 16, _mm_shuffle_epi8(_mm256_castsi256_si128(words),
+                                            LOAD_HALF(give[mask])));
+    *word += 2 * (size_t)__builtin_popcount(mask);
+    *word -= 16;
+    x = _mm256_srlv_epi32(x, _mm256_andnot_si256(room, _mm256_set1_epi32(16)));
+    q = _mm256_cvtps_epi32(
+        _mm256_div_ps(_mm256_cvtepi32_ps(x), _mm256_cvtepi32_ps(f)));
+    rest = _mm256_sub_epi32(x, _mm256_mullo_epi32(q, f));
+    over = _mm256_srai_epi32(rest, 31); /* -1, or 0 */
+    rest = _mm256_add_epi32(rest, _mm256_and_si256(over, f));
+    q = _mm256_sll_epi32(_mm256_add_epi32(q, over), prec);
+    return _mm256_add_epi32(_mm256_add_epi32(rest, c), q);
+}
+
+/* Compilers would join single stores of what they load by shuffles, which are
+ * what the loop has least room for. */
+#ifdef BBANS_EMULATE
+#define KEEP_SCALAR(v) ((void)(v))
+#else
+#define KEEP_SCALAR(v) __asm__("" : "+r"(v))
+#endif
+
+/* The entries of eight lanes, for bytes or for pairs of them. */
+AVX2_INLINE static inline void look_up(uint32_t *e, const uint32_t *entry,
+                                       const uint8_t *at, size_t step,
+                                       int pairs)
+{
+    size_t i;
+
+    for (i = 0; i < 8; i++) {
+        uint32_t v =
+            entry[pairs ? bbans_load_le16(at + i * step) : at[i * step]];
+
+        KEEP_SCALAR(v);
+        e[i] = v;
+    }
+}
+
+/* Rows of four bytes of each lane, `step` apart, from the last row to the
+ * first.  Entries are looked up a row ahead, by single loads and stores: these
+ * keep the units of vectors free, and by the time that vectors load what was
+ * stored, it has left the store buffer. */
+AVX2_INLINE static inline uint8_t *
+push_rows(uint32_t *x, size_t vectors, const uint32_t *entry, unsigned prec,
+          const uint8_t *bytes, size_t step, size_t row_bytes, size_t rows,
+          int pairs, uint8_t *word, uint32_t *any)
+{
+    const __m128i shift = _mm_cvtsi32_si128(31 - (int)prec);
+    const __m128i r = _mm_cvtsi32_si128((int)prec);
+    const __m256i flag = _mm256_set1_epi32(BBANS_BYTES_FLAG);
+    uint32_t e[2][4 * 8 * VECTORS_MAX];
+    __m256i x_[VECTORS_MAX];
+    size_t v, k;
+
+    if (rows == 0)
+        return word;
+    bytes += rows * row_bytes;
+    for (v = 0; v < vectors; v++) {
+        x_[v] = LOAD(x + 8 * v);
+        for (k = 0; k < 4; k++)
+            look_up(&e[rows % 2][8 * (k * vectors + v)], entry,
+                    bytes - row_bytes + 8 * v * step + k, step, pairs);
+    }
+    for (; rows > 0; rows--) {
+        const uint32_t *const these = e[rows % 2];
+        uint32_t *const next = e[1 - rows % 2];
+        const uint8_t *before; /* of the first row: itself again */
+        __m256i seen = _mm256_setzero_si256();
+
+        bytes -= row_bytes;
+        before = rows > 1 ? bytes - row_bytes : bytes;
+        for (k = 4; k-- > 0;)
+            for (v = vectors; v-- > 0;) {
+                const size_t at = 8 * (k * vectors + v);
+                const __m256i e_ = LOAD(these + at);
+
+                look_up(next + at, entry, before + 8 * v * step + k, step,
+                        pairs);
+                seen = _mm256_or_si256(seen, e_);
+                x_[v] = push_8(x_[v], e_, shift, r, &word);
+            }
+        if (!pairs && !_mm256_testz_si256(seen, flag))
+            *any |= (uint32_t)(row_bytes > 256 ? 3 : 1)
+                    << (rows - 1) * row_bytes / 256;
+    }
+    for (v = 0; v < vectors; v++)
+        STORE(x + 8 * v, x_[v]);
+    return word;
+}
 
 AVX2 static uint8_t *push(uint32_t *x, size_t lanes, const uint32_t *entry,
                           const uint64_t *inverse, const uint8_t *bytes,
                           size_t n, uint8_t *word, uint32_t *any)
 {
-    const size_t row = 4 * lanes, rest = lanes % 8 != 0 ? n : n % row;
-    const __m256i flag = _mm256_set1_epi32(BBANS_BYTES_FLAG);
+    const size_t row = 4 * lanes, rows = has_vectors(lanes) ? n / row : 0;
     uint32_t any_rest = 0;
-    size_t i, k;
 
-    n -= rest;
-    word = bbans_bytes_portable.push(x, lanes, entry, inverse, bytes + n, rest,
-                                     word, &any_rest);
+    word =
+        bbans_bytes_portable.push(x, lanes, entry, inverse, bytes + rows * row,
+                                  n - rows * row, word, &any_rest);
     if (any_rest != 0)
-        *any |= UINT32_MAX << n / 256;
-    while (n > 0) {
-        __m256i seen = _mm256_setzero_si256();
-
-        n -= row;
-        for (k = 4; k-- > 0;)
-            for (i = lanes; i > 0;) {
-                const uint8_t *at = bytes + n + 4 * (i -= 8) + k;
-                const __m256i e = EIGHT(entry, BYTE_AT);
-
-                seen = _mm256_or_si256(seen, e);
-                word = push_8(x + i, e, 12, word);
-            }
-        if (!_mm256_testz_si256(seen, flag))
-            *any |= (uint32_t)(row > 256 ? 3 : 1) << n / 256;
+        *any |= UINT32_MAX << rows * row / 256;
+#define PUSH(vectors)                                                          \
+    push_rows(x, vectors, entry, 12, bytes, 4, row, rows, 0, word, any)
+    switch (lanes) {
+    case 16: return PUSH(2);
+    case 32: return PUSH(4);
+    case 64: return PUSH(8);
+    case 128: return PUSH(16);
+    default: return word;
     }
-    return word;
 }
-
-#define PAIR_AT(k) bbans_load_le16(at + (k)*stride)
 
 AVX2 static uint8_t *push_pairs(uint32_t *x, size_t lanes,
                                 const uint32_t *entry, const uint64_t *inverse,
                                 unsigned prec, const uint8_t *bytes,
                                 size_t stride, size_t steps, uint8_t *word)
 {
-    size_t i;
+    const size_t rows = has_vectors(lanes) ? steps / 4 : 0;
 
-    if (lanes % 8 != 0)
-        return bbans_bytes_portable.push_pairs(x, lanes, entry, inverse, prec,
-                                               bytes, stride, steps, word);
-    while (steps-- > 0)
-        for (i = lanes; i > 0;) {
-            const uint8_t *at = bytes + (i -= 8) * stride + steps;
-
-            word = push_8(x + i, EIGHT(entry, PAIR_AT), prec, word);
-        }
-    return word;
+    word = bbans_bytes_portable.push_pairs(x, lanes, entry, inverse, prec,
+                                           bytes + 4 * rows, stride,
+                                           steps - 4 * rows, word);
+#define PUSH_PAIRS(vectors)                                                    \
+    push_rows(x, vectors, entry, prec, bytes, stride, 4, rows, 1, word, NULL)
+    switch (lanes) {
+    case 16: return PUSH_PAIRS(2);
+    case 32: return PUSH_PAIRS(4);
+    case 64: return PUSH_PAIRS(8);
+    case 128: return PUSH_PAIRS(16);
+    default: return word;
+    }
 }
 
 /* ---- Pop ----------------------------------------------------------------- */
 
-/* Indices go through memory, and from there to registers in twos: single loads
- * of them would keep the load units longer.  Aligned, as a union with a vector
- * is: no store to it crosses a cache line. */
+/* Indices of the slots of eight lanes.  Aligned, as a union with a vector is:
+ * no store to it crosses a cache line. */
 typedef union {
     __m256i v;
+    uint32_t u32[8];
     uint64_t u64[4];
-} slots_8;
+} indices_8;
 
-#define SLOT_AT(k) (uint32_t)(i[(k) / 2] >> 32 * ((k) % 2))
+/* Single loads take indices from memory two at once: loads of each would keep
+ * the load units longer. */
+#define INDEX_AT(k) (uint32_t)(i[(k) / 2] >> 32 * ((k) % 2))
 
-AVX2 static inline __m256i slots_get(const uint32_t *slot, const slots_8 *at)
+AVX2_INLINE static inline __m256i slots_get(const uint32_t *slot,
+                                            const indices_8 *at)
 {
     const uint64_t i[4] = {at->u64[0], at->u64[1], at->u64[2], at->u64[3]};
 
-    return EIGHT(slot, SLOT_AT);
+    return EIGHT(slot, INDEX_AT);
 }
 
-/* D(x), and words for those below 2^15. */
-AVX2 static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
-                                 const uint8_t **word)
+/* As look_up: what vectors load soon would wait in the store buffer. */
+AVX2_INLINE static inline void slots_copy(uint32_t *e, const uint32_t *slot,
+                                          const indices_8 *at)
+{
+    size_t i;
+
+    for (i = 0; i < 8; i++) {
+        uint32_t v = slot[at->u32[i]];
+
+        KEEP_SCALAR(v);
+        e[i] = v;
+    }
+}
+
+/* D(x), and words for those below 2^15: as y < 2^31, the sign of y - 2^15
+ * tells, and 16 of its bits are how far these go up. */
+AVX2_INLINE static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
+                                        const uint8_t **word)
 {
     const __m256i offset =
         _mm256_and_si256(_mm256_srli_epi32(e, 8), _mm256_set1_epi32(0xfff));
     const __m256i y = _mm256_add_epi32(
         _mm256_mullo_epi32(_mm256_srli_epi32(e, 20), _mm256_srl_epi32(x, prec)),
         offset);
-    /* As y < 2^31, the sign of y - 2^15 tells. */
-    const __m256 dry = _mm256_castsi256_ps(
-        _mm256_sub_epi32(y, _mm256_set1_epi32((int)BBANS_BYTES_STATE_MIN)));
-    const unsigned mask = (unsigned)_mm256_movemask_ps(dry);
+    const __m256i dry =
+        _mm256_sub_epi32(y, _mm256_set1_epi32((int)BBANS_BYTES_STATE_MIN));
+    const unsigned mask =
+        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(dry));
     const __m256i next = _mm256_cvtepu16_epi32(
         _mm_shuffle_epi8(LOAD_HALF(*word), LOAD_HALF(take[mask])));
+    const __m256i up =
+        _mm256_and_si256(_mm256_srli_epi32(dry, 27), _mm256_set1_epi32(16));
 
     *word += 2 * (size_t)__builtin_popcount(mask);
-    return _mm256_castps_si256(_mm256_blendv_ps(
-        _mm256_castsi256_ps(y),
-        _mm256_castsi256_ps(_mm256_or_si256(_mm256_slli_epi32(y, 16), next)),
-        dry));
+    return _mm256_or_si256(_mm256_sllv_epi32(y, up), next);
 }
 
-/* The symbol of step k in byte k of each lane's four. */
-AVX2 static inline __m256i with_symbol(__m256i four, __m256i e, size_t k)
+/* The lowest bytes of four steps' slots, the first in the lowest byte. */
+AVX2_INLINE static inline __m256i four_symbols(__m256i a, __m256i b, __m256i c,
+                                               __m256i d)
 {
-    switch (k) {
-    case 0: return e;
-    case 1:
-        return _mm256_blendv_epi8(four, _mm256_slli_epi32(e, 8),
-                                  _mm256_set1_epi32(0xff00));
-    case 2: return _mm256_blend_epi16(four, _mm256_slli_epi32(e, 16), 0xaa);
-    default:
-        return _mm256_blendv_epi8(four, _mm256_slli_epi32(e, 24),
-                                  _mm256_set1_epi32((int)0xff000000));
-    }
+    const __m256i even = _mm256_blend_epi16(a, _mm256_slli_epi32(c, 16), 0xaa);
+    const __m256i odd = _mm256_blend_epi16(b, _mm256_slli_epi32(d, 16), 0xaa);
+
+    return _mm256_or_si256(
+        _mm256_and_si256(even, _mm256_set1_epi32(0x00ff00ff)),
+        _mm256_slli_epi16(odd, 8));
 }
 
-#define VECTORS_MAX 16
+/* With most vectors, slots are copied half a step ahead; fewer follow each
+ * other too soon for that. */
+AVX2_INLINE static inline const uint8_t *pop_rows(uint32_t *x, size_t vectors,
+                                                  const uint32_t *slot,
+                                                  const uint8_t *word,
+                                                  uint8_t *out, size_t rows)
+{
+    const int ahead = vectors == VECTORS_MAX;
+    const __m256i slots = _mm256_set1_epi32(0xfff);
+    const __m128i prec = _mm_cvtsi32_si128(12);
+    uint32_t next[VECTORS_MAX][8];
+    indices_8 at[VECTORS_MAX];
+    __m256i x_[VECTORS_MAX], e[4][VECTORS_MAX];
+    size_t v, k;
 
-#define POP_STEP(n, k)                                                         \
-    for (v = 0; v < (n); v++) {                                                \
-        const __m256i e = slots_get(slot, &index[v]);                          \
-        x_[v] = pop_8(x_[v], e, prec, &word);                                  \
-        index[v].v = _mm256_and_si256(x_[v], slots);                           \
-        o_[v] = with_symbol(o_[v], e, k);                                      \
+    for (v = 0; v < vectors; v++) {
+        x_[v] = LOAD(x + 8 * v);
+        at[v].v = _mm256_and_si256(x_[v], slots);
+        if (ahead && v < vectors / 2)
+            slots_copy(next[v], slot, &at[v]);
     }
+    for (; rows > 0; rows--, out += 32 * vectors) {
+        for (k = 0; k < 4; k++)
+            for (v = 0; v < vectors; v++) {
+                const size_t half = (v + vectors / 2) % vectors;
 
-/* One row of n vectors.  The slots go through memory, a whole row ahead. */
-#define POP_ROWS(n)                                                            \
-    do {                                                                       \
-        __m256i x_[n], o_[n];                                                  \
-        for (v = 0; v < (n); v++) {                                            \
-            x_[v] = LOAD(x + 8 * v);                                           \
-            o_[v] = _mm256_setzero_si256();                                    \
-            index[v].v = _mm256_and_si256(x_[v], slots);                       \
-        }                                                                      \
-        for (; rows > 0; rows--, out += 32 * (n)) {                            \
-            POP_STEP(n, 0);                                                    \
-            POP_STEP(n, 1);                                                    \
-            POP_STEP(n, 2);                                                    \
-            POP_STEP(n, 3);                                                    \
-            for (v = 0; v < (n); v++)                                          \
-                STORE(out + 32 * v, o_[v]);                                    \
-        }                                                                      \
-        for (v = 0; v < (n); v++)                                              \
-            STORE(x + 8 * v, x_[v]);                                           \
-    } while (0)
+                e[k][v] = ahead ? LOAD(next[v]) : slots_get(slot, &at[v]);
+                if (ahead)
+                    slots_copy(next[half], slot, &at[half]);
+                x_[v] = pop_8(x_[v], e[k][v], prec, &word);
+                at[v].v = _mm256_and_si256(x_[v], slots);
+            }
+        for (v = 0; v < vectors; v++)
+            STORE(out + 32 * v,
+                  four_symbols(e[0][v], e[1][v], e[2][v], e[3][v]));
+    }
+    for (v = 0; v < vectors; v++)
+        STORE(x + 8 * v, x_[v]);
+    return word;
+}
 
 AVX2 static const uint8_t *pop(uint32_t *x, size_t lanes, const uint32_t *slot,
                                const uint8_t *word, uint8_t *out, size_t n)
 {
-    const __m256i slots = _mm256_set1_epi32(0xfff);
-    const __m128i prec = _mm_cvtsi32_si128(12);
-    slots_8 index[VECTORS_MAX];
-    size_t rows = n / (4 * lanes), v;
+    const size_t rows = n / (4 * lanes);
+    size_t popped = 4 * lanes * rows;
 
-    n -= 4 * lanes * rows;
-    if (lanes == 64)
-        POP_ROWS(8);
-    else if (lanes == 32)
-        POP_ROWS(4);
-    else if (lanes == 128)
-        POP_ROWS(16);
-    else
-        n += 4 * lanes * rows;
-    return bbans_bytes_portable.pop(x, lanes, slot, word, out, n);
-}
-
-/* Four bytes of each of eight lanes, to where each lane writes. */
-AVX2 static inline void scatter(uint8_t *bytes, size_t stride, __m256i v)
-{
-    uint32_t four[8];
-    size_t i;
-
-    STORE(four, v);
-    for (i = 0; i < 8; i++)
-        memcpy(bytes + i * stride, four + i, 4);
-}
-
-#define POP_PAIRS_STEP(n, k)                                                   \
-    for (v = 0; v < (n); v++) {                                                \
-        const __m256i e = slots_get(slot, &index[v]);                          \
-        const __m256i symbol = _mm256_and_si256(e, _mm256_set1_epi32(0xff));   \
-        x_[v] = pop_8(x_[v], e, shift, &word);                                 \
-        index[v].v = _mm256_or_si256(_mm256_sll_epi32(symbol, shift),          \
-                                     _mm256_and_si256(x_[v], slots));          \
-        o_[v] = with_symbol(o_[v], e, k);                                      \
+    switch (lanes) {
+    case 16: word = pop_rows(x, 2, slot, word, out, rows); break;
+    case 32: word = pop_rows(x, 4, slot, word, out, rows); break;
+    case 64: word = pop_rows(x, 8, slot, word, out, rows); break;
+    case 128: word = pop_rows(x, 16, slot, word, out, rows); break;
+    default: popped = 0;
     }
+    return bbans_bytes_portable.pop(x, lanes, slot, word, out + popped,
+                                    n - popped);
+}
 
-/* As POP_ROWS, each slot in the row of the byte before. */
-#define POP_PAIRS(n)                                                           \
-    do {                                                                       \
-        __m256i x_[n], o_[n];                                                  \
-        for (v = 0; v < (n); v++) {                                            \
-            x_[v] = LOAD(x + 8 * v);                                           \
-            o_[v] = _mm256_setzero_si256();                                    \
-            for (k = 0; k < 8; k++)                                            \
-                row[k] = (uint32_t)bytes[(8 * v + k) * stride] << prec;        \
-            index[v].v =                                                       \
-                _mm256_or_si256(LOAD(row), _mm256_and_si256(x_[v], slots));    \
-        }                                                                      \
-        for (; steps >= 4; steps -= 4, bytes += 4) {                           \
-            POP_PAIRS_STEP(n, 0);                                              \
-            POP_PAIRS_STEP(n, 1);                                              \
-            POP_PAIRS_STEP(n, 2);                                              \
-            POP_PAIRS_STEP(n, 3);                                              \
-            for (v = 0; v < (n); v++)                                          \
-                scatter(bytes + 8 * v * stride + 1, stride, o_[v]);            \
-        }                                                                      \
-        for (v = 0; v < (n); v++)                                              \
-            STORE(x + 8 * v, x_[v]);                                           \
-    } while (0)
+#define STORE_LOW(p, v) _mm_storel_epi64((__m128i *)(void *)(p), v)
+#define STORE_HIGH(p, v)                                                       \
+    _mm_storeh_pi((__m64 *)(void *)(p), _mm_castsi128_ps(v))
+
+/* Four bytes of a, then four of b, of each of eight lanes. */
+AVX2_INLINE static inline void put_eights(uint8_t *bytes, size_t stride,
+                                          __m256i a, __m256i b)
+{
+    const __m256i low = _mm256_unpacklo_epi32(a, b);
+    const __m256i high = _mm256_unpackhi_epi32(a, b);
+    const __m128i low_4 = _mm256_extracti128_si256(low, 1);
+    const __m128i high_4 = _mm256_extracti128_si256(high, 1);
+
+    STORE_LOW(bytes, _mm256_castsi256_si128(low));
+    STORE_HIGH(bytes + stride, _mm256_castsi256_si128(low));
+    STORE_LOW(bytes + 2 * stride, _mm256_castsi256_si128(high));
+    STORE_HIGH(bytes + 3 * stride, _mm256_castsi256_si128(high));
+    STORE_LOW(bytes + 4 * stride, low_4);
+    STORE_HIGH(bytes + 5 * stride, low_4);
+    STORE_LOW(bytes + 6 * stride, high_4);
+    STORE_HIGH(bytes + 7 * stride, high_4);
+}
+
+/* As pop_rows, each slot in the row of the byte before. */
+AVX2_INLINE static inline const uint8_t *
+pop_pairs_rows(uint32_t *x, size_t vectors, const uint32_t *slot, unsigned prec,
+               const uint8_t *word, uint8_t *bytes, size_t stride,
+               size_t eights)
+{
+    const __m256i slots = _mm256_set1_epi32((1 << prec) - 1);
+    const __m256i symbol = _mm256_set1_epi32(0xff);
+    const __m128i shift = _mm_cvtsi32_si128((int)prec);
+    indices_8 at[VECTORS_MAX];
+    __m256i x_[VECTORS_MAX], e[4][VECTORS_MAX], four[2][VECTORS_MAX];
+    uint32_t row[8];
+    size_t v, k, half;
+
+    for (v = 0; v < vectors; v++) {
+        x_[v] = LOAD(x + 8 * v);
+        for (k = 0; k < 8; k++)
+            row[k] = (uint32_t)bytes[(8 * v + k) * stride] << prec;
+        at[v].v = _mm256_or_si256(LOAD(row), _mm256_and_si256(x_[v], slots));
+    }
+    for (; eights > 0; eights--, bytes += 8) {
+        for (half = 0; half < 2; half++) {
+            for (k = 0; k < 4; k++)
+                for (v = 0; v < vectors; v++) {
+                    e[k][v] = slots_get(slot, &at[v]);
+                    x_[v] = pop_8(x_[v], e[k][v], shift, &word);
+                    at[v].v = _mm256_or_si256(
+                        _mm256_sll_epi32(_mm256_and_si256(e[k][v], symbol),
+                                         shift),
+                        _mm256_and_si256(x_[v], slots));
+                }
+            for (v = 0; v < vectors; v++)
+                four[half][v] =
+                    four_symbols(e[0][v], e[1][v], e[2][v], e[3][v]);
+        }
+        for (v = 0; v < vectors; v++)
+            put_eights(bytes + 8 * v * stride + 1, stride, four[0][v],
+                       four[1][v]);
+    }
+    for (v = 0; v < vectors; v++)
+        STORE(x + 8 * v, x_[v]);
+    return word;
+}
 
 AVX2 static const uint8_t *pop_pairs(uint32_t *x, size_t lanes,
                                      const uint32_t *slot, unsigned prec,
                                      const uint8_t *word, uint8_t *bytes,
                                      size_t stride, size_t steps)
 {
-    const __m256i slots = _mm256_set1_epi32((1 << prec) - 1);
-    const __m128i shift = _mm_cvtsi32_si128((int)prec);
-    slots_8 index[VECTORS_MAX];
-    uint32_t row[8];
-    size_t k, v;
+    const size_t eights = steps / 8;
+    size_t popped = 8 * eights;
 
-    if (lanes == 64)
-        POP_PAIRS(8);
-    else if (lanes == 32)
-        POP_PAIRS(4);
-    else if (lanes == 128)
-        POP_PAIRS(16);
-    return bbans_bytes_portable.pop_pairs(x, lanes, slot, prec, word, bytes,
-                                          stride, steps);
+#define POP_PAIRS(vectors)                                                     \
+    pop_pairs_rows(x, vectors, slot, prec, word, bytes, stride, eights)
+    switch (lanes) {
+    case 16: word = POP_PAIRS(2); break;
+    case 32: word = POP_PAIRS(4); break;
+    case 64: word = POP_PAIRS(8); break;
+    case 128: word = POP_PAIRS(16); break;
+    default: popped = 0;
+    }
+    return bbans_bytes_portable.pop_pairs(
+        x, lanes, slot, prec, word, bytes + popped, stride, steps - popped);
 }
 
 /* ---- Unpack -------------------------------------------------------------- */
