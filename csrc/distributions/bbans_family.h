@@ -21,9 +21,8 @@
 /* A family of the library, with a leak; NULL if there is none. */
 const bbans_family *bbans_family_of(int which);
 
-/* Padded, for loads of 32 bits. */
-extern const uint16_t bbans_scale_down[257]; /* 2^(16 - f / 256) - 1 */
-extern const uint16_t bbans_scale_up[257];   /* 2^(15 + f / 256)     */
+/* 2^(16 - f / 256) in units of 2^-10, and 2^(15 + f / 256). */
+extern const uint32_t bbans_scale_powers[2 * 256];
 
 /* 2^31 2^((f + 1/2) / 256), where the scale goes from f to f + 1, padded; and
  * how many of them are below each 256th of the way from 2^31 to 2^32. */
@@ -101,8 +100,8 @@ static inline bbans_place bbans_place_of(int64_t location, int32_t scale,
     place.width = e12 > 21 ? e12 - 21 : 0;
     place.shift = e12 - place.width;
     place.middle_bits = (place.shift < 13 ? 13 : place.shift) - 9;
-    place.down = (uint32_t)bbans_scale_down[above & 255] + 1;
-    place.up = bbans_scale_up[above & 255];
+    place.down = bbans_scale_powers[2 * (above & 255)] >> 10;
+    place.up = bbans_scale_powers[2 * (above & 255) + 1];
     place.below =
         (int64_t)((half_way + ((uint64_t)1 << place.width) - 1) >> place.width);
     place.half = (int32_t)(((uint32_t)1 << place.middle_bits) +
@@ -119,20 +118,19 @@ static inline int32_t bbans_bin_of(const bbans_place *place, uint64_t u,
                                    unsigned *low_bits)
 {
     const uint64_t v = u >> place->width;
-    /* 0 and 1 are in the middle alike. */
-    const int octave = bbans_bit_length(v | 1) - 1 - (int)place->middle_bits;
-    unsigned shift;
+    unsigned octave, shift;
 
-    if (octave < 0) {
+    if (v >> place->middle_bits == 0) {
         *low_bits = place->width;
         return (int32_t)v;
     }
-    shift = place->middle_bits - BBANS_OCTAVE_BITS + (unsigned)octave;
+    octave = (unsigned)bbans_bit_length(v) - 1 - place->middle_bits;
+    shift = place->middle_bits - BBANS_OCTAVE_BITS + octave;
     *low_bits = place->width + shift;
     /* 2^middle_bits + 16 octave + (v >> shift) - 16, and v >> shift < 32. */
     return (int32_t)((1u << place->middle_bits) +
-                     ((unsigned)octave << BBANS_OCTAVE_BITS) +
-                     (uint32_t)(v >> shift) - (1u << BBANS_OCTAVE_BITS));
+                     (octave << BBANS_OCTAVE_BITS) + (uint32_t)(v >> shift) -
+                     (1u << BBANS_OCTAVE_BITS));
 }
 
 /* The first distance of bin q >= 0, in middle bins as mantissa and shift. */
@@ -192,24 +190,32 @@ static inline int bbans_is_remote(const bbans_place *place, unsigned shift)
     return place->width + shift > 61 - BBANS_OCTAVE_BITS;
 }
 
+/* The distance of edge q beyond the middle from the origin, in middle bins,
+ * above 0. */
+static inline int64_t bbans_outer_edge(const bbans_place *place, uint32_t q)
+{
+    unsigned shift;
+    const uint32_t start = bbans_bin_start(place, q, &shift);
+
+    return shift > BBANS_FAR_BITS - BBANS_OCTAVE_BITS ||
+                   (place->leak == 0 && bbans_is_remote(place, shift))
+               ? (int64_t)1 << BBANS_FAR_BITS
+               : (int64_t)start << shift;
+}
+
 /* Edge q, -half to half, in slots: 0 at the first, 2^28 at the last, and leak
  * or more apart. */
 static inline uint32_t bbans_edge(const bbans_family *family,
                                   const bbans_place *place, int32_t q)
 {
-    const int64_t minus = bbans_sign(q);
-    unsigned shift;
-    const uint32_t start =
-        bbans_bin_start(place, (uint32_t)((q ^ minus) - minus), &shift);
-    const int64_t far = (int64_t)1 << BBANS_FAR_BITS;
-    const int64_t u =
-        shift > BBANS_FAR_BITS - BBANS_OCTAVE_BITS ||
-                (place->leak == 0 && bbans_is_remote(place, shift))
-            ? far
-            : (int64_t)start << shift;
-    const uint64_t g = bbans_below(
-        family, place, ((u ^ minus) - minus) * 65536 - place->below);
+    const uint32_t middle = (uint32_t)1 << place->middle_bits;
+    int64_t u = q;
+    uint64_t g;
 
+    if ((uint32_t)q + middle > 2 * middle) /* |q| > middle */
+        u = q < 0 ? -bbans_outer_edge(place, (uint32_t)-q)
+                  : bbans_outer_edge(place, (uint32_t)q);
+    g = bbans_below(family, place, u * 65536 - place->below);
     return place->leak * (uint32_t)(q + place->half) +
            (uint32_t)((place->slots * g) >> 32);
 }
