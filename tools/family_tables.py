@@ -69,9 +69,12 @@ def main() -> None:
         '#include "bbans_family.h"\n\n/* clang-format off */\n'
     )
     fractions = [mp.mpf(f) / 256 for f in range(256)]
-    down = [int(mp.nint(2 ** (16 - f))) - 1 for f in fractions]
-    array("scale_down", [*down, 0], 16)
-    array("scale_up", [*(int(mp.nint(2 ** (15 + f))) for f in fractions), 0], 16)
+    powers = [
+        power
+        for f in fractions
+        for power in (int(mp.nint(2 ** (16 - f))) << 10, int(mp.nint(2 ** (15 + f))))
+    ]
+    array("scale_powers", powers)
     half = mp.mpf(1) / 512
     above = [int(mp.floor(2 ** (31 + f + half))) for f in fractions]
     array("scale_above", [*above, 2**32 - 1, 2**32 - 1])

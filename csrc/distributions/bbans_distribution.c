@@ -105,11 +105,23 @@ bbans_status bbans_family_quantiles(bbans_family *family, uint32_t *quantile)
     return BBANS_OK;
 }
 
+static int32_t guess_bin(const bbans_family *family, const bbans_place *place,
+                         uint32_t slot)
+{
+    const int64_t u = bbans_guess_distance(family, place, slot);
+    const int64_t minus = bbans_sign(u);
+    unsigned low_bits;
+    const int32_t q =
+        bbans_bin_of(place, (uint64_t)(u ^ minus) << place->width, &low_bits);
+
+    return (int32_t)(q ^ minus);
+}
+
 /* The bracket [low, high) doubles away from the guess, then halves. */
 int32_t bbans_search_bin(const bbans_family *family, const bbans_place *place,
-                         uint32_t slot, int32_t guess, bbans_span *span)
+                         uint32_t slot, bbans_span *span)
 {
-    int32_t low = guess, high = guess, step = 1, middle;
+    int32_t low = guess_bin(family, place, slot), high = low, step = 1, middle;
 
     /* F(-half) = 0 <= slot < 2^28 = F(half) */
     while (low > -place->half && bbans_edge(family, place, low) > slot) {

@@ -42,13 +42,13 @@ static inline uint32_t bbans_part_of(const bbans_bin *bin, unsigned k,
            (((uint32_t)1 << bits) - 1);
 }
 
-/* ERR_CORRUPT, without a leak: the value has no mass, and no sender can have
- * popped it.  The tail has room for 4 words. */
-static inline bbans_status bbans_push_value(bbans_lane *lane,
-                                            const bbans_family *family,
-                                            const bbans_place *place,
-                                            unsigned cut, bbans_parts parts,
-                                            int64_t value)
+/* Values that are not near have functions of their own, with copies of lane and
+ * place, so that those of the others stay in registers. */
+static inline bbans_status bbans_push_far(bbans_lane *lane,
+                                          const bbans_family *family,
+                                          const bbans_place *place,
+                                          unsigned cut, bbans_parts parts,
+                                          int64_t value)
 {
     const bbans_bin bin = bbans_bin_of_value(place, value);
     const bbans_span span =
@@ -68,21 +68,17 @@ static inline bbans_status bbans_push_value(bbans_lane *lane,
     return BBANS_OK;
 }
 
-/* The slot s of 28 - cut bits is in the bin of the slot 2^cut (s + 1) - 1 of
- * 28: its edges e <= 2^cut (s + 1) - 1 < e' have floor(e / 2^cut) <= s <
- * floor(e' / 2^cut).  ERR_CORRUPT: the value is beyond int64_t. */
-static inline bbans_status bbans_pop_value(bbans_lane *lane,
-                                           const bbans_family *family,
-                                           const bbans_place *place,
-                                           unsigned cut, bbans_parts parts,
-                                           int64_t *value)
+static inline bbans_status bbans_pop_far(bbans_lane *lane,
+                                         const bbans_family *family,
+                                         const bbans_place *place, unsigned cut,
+                                         bbans_parts parts, int64_t *value)
 {
     const unsigned prec = BBANS_FAMILY_PREC - cut;
     bbans_span span;
     bbans_bin bin;
     unsigned k;
 
-    bin.q = bbans_find_bin(
+    bin.q = bbans_search_bin(
         family, place,
         bbans_slot_bits(lane->x, prec) << cut | ((1u << cut) - 1), &span);
     bin.low_bits = bbans_low_bits(place, bin.q);
@@ -102,6 +98,69 @@ static inline bbans_status bbans_pop_value(bbans_lane *lane,
         bin.low |= (uint64_t)part << (k * BBANS_PART_BITS);
     }
     return bbans_value_of_bin(place, bin, value) ? BBANS_OK : BBANS_ERR_CORRUPT;
+}
+
+/* ERR_CORRUPT, without a leak: the value has no mass, and no sender can have
+ * popped it.  The tail has room for 4 words. */
+static inline bbans_status bbans_push_value(bbans_lane *lane,
+                                            const bbans_family *family,
+                                            const bbans_place *place,
+                                            unsigned cut, bbans_parts parts,
+                                            int64_t value)
+{
+    const int64_t u = bbans_signed((uint64_t)value - (uint64_t)place->origin);
+    bbans_status status;
+    bbans_span span;
+
+    if (bbans_near_span(family, place, u, &span)) {
+        span = bbans_cut_span(span, cut);
+        if (span.end == span.start)
+            return BBANS_ERR_CORRUPT;
+        bbans_lane_push_bits(lane, span.start, span.end - span.start,
+                             BBANS_FAMILY_PREC - cut);
+        status = BBANS_OK;
+    } else {
+        const bbans_place far_place = *place;
+        bbans_lane far_lane = *lane;
+
+        status =
+            bbans_push_far(&far_lane, family, &far_place, cut, parts, value);
+        *lane = far_lane;
+    }
+    return status;
+}
+
+/* The slot s of 28 - cut bits is in the bin of the slot 2^cut (s + 1) - 1 of
+ * 28: its edges e <= 2^cut (s + 1) - 1 < e' have floor(e / 2^cut) <= s <
+ * floor(e' / 2^cut).  ERR_CORRUPT: the value is beyond int64_t. */
+static inline bbans_status bbans_pop_value(bbans_lane *lane,
+                                           const bbans_family *family,
+                                           const bbans_place *place,
+                                           unsigned cut, bbans_parts parts,
+                                           int64_t *value)
+{
+    const unsigned prec = BBANS_FAMILY_PREC - cut;
+    const uint32_t slot =
+        bbans_slot_bits(lane->x, prec) << cut | ((1u << cut) - 1);
+    bbans_status status = BBANS_OK;
+    bbans_span span;
+    int64_t u;
+
+    if (bbans_near_find(family, place, slot, &u, &span)) {
+        span = bbans_cut_span(span, cut);
+        bbans_lane_advance_bits(lane, span.start, span.end - span.start, prec);
+        *value = place->origin + u;
+    } else {
+        const bbans_place far_place = *place;
+        bbans_lane far_lane = *lane;
+        int64_t far_value;
+
+        status = bbans_pop_far(&far_lane, family, &far_place, cut, parts,
+                               &far_value);
+        *lane = far_lane;
+        *value = far_value;
+    }
+    return status;
 }
 
 #ifndef BBANS_DECODER_ONLY

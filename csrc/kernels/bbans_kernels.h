@@ -706,7 +706,7 @@ extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
 extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,
     bbans_bytes_avx512, bbans_bytes_avx512_gathering;
 extern const bbans_family_kernels bbans_family_portable, bbans_family_avx2,
-    bbans_family_avx512;
+    bbans_family_avx512, bbans_family_neon;
 extern const bbans_laws_kernels bbans_laws_portable, bbans_laws_avx2;
 extern const bbans_network_kernels bbans_network_portable, bbans_network_avx2,
     bbans_network_avx512, bbans_network_neon;

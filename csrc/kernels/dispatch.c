@@ -179,7 +179,7 @@ static const struct {
       .residual = &bbans_residual_neon,
       .mixing = &bbans_mixing_portable,
       .bytes = &bbans_bytes_portable,
-      .family = &bbans_family_portable,
+      .family = &bbans_family_neon,
       .laws = &bbans_laws_portable,
       .network = &bbans_network_neon,
       .tree = &bbans_tree_portable,

@@ -1,4 +1,4 @@
-/* AVX2 kernels of values under a family: family_x86.h.
+/* AVX2 kernels of values under a family: family_vectors.h.
  *
  * SPDX-License-Identifier: MIT */
 #include "../distributions/bbans_family.h"
@@ -6,16 +6,18 @@
 
 #ifdef BBANS_HAVE_X86
 
-#define AVX2 BBANS_TARGET("avx2")
+#define AVX2 BBANS_TARGET("avx2,fma")
 #define KERNEL AVX2
-#define HALF 4
+#define WIDTH 4
 #define V __m256i
-#define M __m256i
 #define F __m256
+#define HOLD BBANS_IN_THIS_ORDER
 #define SET(v) _mm256_set1_epi64x(v)
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
-#define LOAD_INT(p)                                                            \
-    _mm256_cvtepi32_epi64(_mm_loadu_si128((const __m128i *)(const void *)(p)))
+#define LOAD_TWICE(p)                                                          \
+    _mm256_permutevar8x32_epi32(_mm256_castsi128_si256(_mm_loadu_si128(        \
+                                    (const __m128i *)(const void *)(p))),      \
+                                _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
 #define ADD _mm256_add_epi64
 #define SUB _mm256_sub_epi64
@@ -27,65 +29,57 @@
 #define SLL(v, n) _mm256_slli_epi64((v), (n))
 #define SRLV _mm256_srlv_epi64
 #define SLLV _mm256_sllv_epi64
-/* |v| < 2^62: the sum is not negative. */
-#define SRA16(v)                                                               \
-    SUB(SRL(ADD((v), SET((int64_t)1 << 62)), 16), SET((int64_t)1 << 46))
-#define LESS(a, b) _mm256_cmpgt_epi64((b), (a))
-#define PICK(mask, a, b) _mm256_blendv_epi8((b), (a), (mask))
-#define BITS(v) ((unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(v)))
-#define PUT_BITS(p, bits) (*(p) = (uint8_t)(bits))
-
-#define LOWS(a, b) _mm256_blend_epi32((a), SLL((b), 32), 0xAA)
-#define HIGHS(a, b) _mm256_blend_epi32(SRL((a), 32), (b), 0xAA)
-#define SET32(v) _mm256_set1_epi32(v)
+#define ZEROS(v)                                                               \
+    (unsigned)_mm256_movemask_pd(                                              \
+        _mm256_castsi256_pd(_mm256_cmpeq_epi64((v), _mm256_setzero_si256())))
 #define ADD32 _mm256_add_epi32
 #define SUB32 _mm256_sub_epi32
 #define ABS32 _mm256_abs_epi32
 #define MIN32 _mm256_min_epu32
 #define MAX32 _mm256_max_epu32
+#define SRLV32 _mm256_srlv_epi32
+#define SLLV32 _mm256_sllv_epi32
+#define MORE32 _mm256_cmpgt_epi32
 #define SRL32(v, n) _mm256_srli_epi32((v), (n))
 #define SLL32(v, n) _mm256_slli_epi32((v), (n))
 #define SRA32(v, n) _mm256_srai_epi32((v), (n))
-#define SLLV32 _mm256_sllv_epi32
-#define BOTH AND
-#define LESS32(a, b) _mm256_cmpgt_epi32((b), (a))
-#define EQUAL32 _mm256_cmpeq_epi32
-#define PICK32 PICK
-#define IF_NEGATIVE(v, a, b) AS_V(_mm256_blendv_ps(AS_F(b), AS_F(a), AS_F(v)))
-#define AS_VECTOR(mask) (mask)
-#define GATHER(p, i)                                                           \
-    _mm256_i64gather_epi64((const long long *)(const void *)(p),               \
-                           AND((i), SET(0xFFFFFFFF)), 4)
-#define LOOK_UP(table, i)                                                      \
-    AND(_mm256_i32gather_epi32((const int *)(const void *)(table), (i), 2),    \
-        SET32(0xFFFF))
+#define TWICE_LOWER(v) _mm256_shuffle_epi32((v), 0xA0)
+/* Lower halves of a, upper ones of b. */
+#define HALVES(a, b) _mm256_blend_epi32((a), (b), 0xAA)
+#define GATHER(p, i, size)                                                     \
+    gathered((const long long *)(const void *)(p), (i), (size))
 
+#define LESS(a, b) _mm256_cmpgt_epi64((b), (a))
+#define PICK(mask, a, b) _mm256_blendv_epi8((b), (a), (mask))
+#define SET32(v) _mm256_set1_epi32(v)
+#define LESS32(a, b) _mm256_cmpgt_epi32((b), (a))
+#define BOTH AND
+#define PICK32 PICK
+#define M V
 #define SET_F(v) _mm256_set1_ps(v)
 #define SUB_F _mm256_sub_ps
 #define MUL_F _mm256_mul_ps
-#define MUL_ADD_F(a, b, c) _mm256_add_ps(_mm256_mul_ps((a), (b)), (c))
+#define MUL_ADD_F _mm256_fmadd_ps
 #define ROUNDED _mm256_cvtps_epi32
 #define FLOATS _mm256_cvtepi32_ps
 #define AS_F _mm256_castsi256_ps
 #define AS_V _mm256_castps_si256
 
-#include "family_x86.h"
-
-AVX2 static void locate_spans(const bbans_family *family,
-                              const int64_t *location, const int32_t *scale,
-                              const int64_t *value, size_t n, bbans_span *span,
-                              uint8_t *easy)
+/* Into zeros: a gather waits for what its result is merged with.  A mask that
+ * compilers know to be full would make them forget the zeros. */
+AVX2 static inline __attribute__((always_inline)) __m256i
+gathered(const long long *p, __m256i i, const int size)
 {
-    locate_all(family, location, scale, value, n, span, easy);
+    __m256i all = _mm256_set1_epi64x(-1);
+
+    BBANS_IN_THIS_ORDER(all);
+    return size == 4 ? _mm256_mask_i64gather_epi64(_mm256_setzero_si256(), p, i,
+                                                   all, 4)
+                     : _mm256_mask_i64gather_epi64(_mm256_setzero_si256(), p, i,
+                                                   all, 8);
 }
 
-AVX2 static void find_values(const bbans_family *family,
-                             const int64_t *location, const int32_t *scale,
-                             const uint64_t *head, size_t n, bbans_span *span,
-                             int64_t *value, uint8_t *easy)
-{
-    find_all(family, location, scale, head, n, span, value, easy);
-}
+#include "family_vectors.h"
 
 AVX2 static void fix_locations(const void *real, int type, size_t n,
                                int64_t *location)

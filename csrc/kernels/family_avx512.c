@@ -1,4 +1,4 @@
-/* AVX-512 kernels of values under a family: family_x86.h.
+/* AVX-512 kernels of values under a family: family_vectors.h.
  *
  * SPDX-License-Identifier: MIT */
 #include "../distributions/bbans_family.h"
@@ -8,15 +8,18 @@
 
 #define AVX512 BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl")
 #define KERNEL AVX512
-#define HALF 8
+#define WIDTH 8
 #define V __m512i
 #define M __mmask16
 #define F __m512
+#define HOLD(v) ((void)(v)) /* there are registers for all */
 #define SET(v) _mm512_set1_epi64(v)
 #define LOAD(p) _mm512_loadu_si512((const void *)(p))
-#define LOAD_INT(p)                                                            \
-    _mm512_cvtepi32_epi64(                                                     \
-        _mm256_loadu_si256((const __m256i *)(const void *)(p)))
+#define LOAD_TWICE(p)                                                          \
+    _mm512_permutexvar_epi32(                                                  \
+        _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7),     \
+        _mm512_castsi256_si512(                                                \
+            _mm256_loadu_si256((const __m256i *)(const void *)(p))))
 #define STORE(p, v) _mm512_storeu_si512((void *)(p), (v))
 #define ADD _mm512_add_epi64
 #define SUB _mm512_sub_epi64
@@ -28,38 +31,28 @@
 #define SLL(v, n) _mm512_slli_epi64((v), (n))
 #define SRLV _mm512_srlv_epi64
 #define SLLV _mm512_sllv_epi64
-#define SRA16(v) _mm512_srai_epi64((v), 16)
-#define LESS(a, b) _mm512_movm_epi64(_mm512_cmplt_epi64_mask((a), (b)))
-#define PICK(mask, a, b) _mm512_ternarylogic_epi64((mask), (a), (b), 0xCA)
-#define BITS(v) ((unsigned)_mm512_movepi64_mask(v))
-#define PUT_BITS(p, bits)                                                      \
-    do {                                                                       \
-        const uint16_t two = (uint16_t)(bits);                                 \
-        memcpy((p), &two, sizeof two);                                         \
-    } while (0)
-
-#define LOWS(a, b) _mm512_mask_shuffle_epi32((a), 0xAAAA, (b), 0xA0)
-#define HIGHS(a, b) _mm512_mask_shuffle_epi32((b), 0x5555, (a), 0xF5)
-#define SET32(v) _mm512_set1_epi32(v)
+#define ZEROS(v) ((unsigned)_mm512_testn_epi64_mask((v), (v)))
 #define ADD32 _mm512_add_epi32
 #define SUB32 _mm512_sub_epi32
 #define ABS32 _mm512_abs_epi32
 #define MIN32 _mm512_min_epu32
 #define MAX32 _mm512_max_epu32
+#define SRLV32 _mm512_srlv_epi32
+#define SLLV32 _mm512_sllv_epi32
+#define MORE32(a, b) _mm512_movm_epi32(_mm512_cmpgt_epi32_mask((a), (b)))
 #define SRL32(v, n) _mm512_srli_epi32((v), (n))
 #define SLL32(v, n) _mm512_slli_epi32((v), (n))
 #define SRA32(v, n) _mm512_srai_epi32((v), (n))
-#define SLLV32 _mm512_sllv_epi32
-#define BOTH(a, b) ((__mmask16)((a) & (b)))
-#define LESS32 _mm512_cmplt_epi32_mask
-#define EQUAL32 _mm512_cmpeq_epi32_mask
-#define PICK32(mask, a, b) _mm512_mask_mov_epi32((b), (mask), (a))
-#define IF_NEGATIVE(v, a, b) PICK32(_mm512_movepi32_mask(v), (a), (b))
-#define AS_VECTOR(mask) _mm512_movm_epi32(mask)
-#define GATHER(p, i)                                                           \
-    _mm512_i64gather_epi64(AND((i), SET(0xFFFFFFFF)), (const void *)(p), 4)
-#define LOOK_UP look_up
+#define TWICE_LOWER(v) _mm512_shuffle_epi32((v), 0xA0)
+#define HALVES(a, b) _mm512_mask_mov_epi32((a), 0xAAAA, (b))
+#define GATHER(p, i, size) gathered((const void *)(p), (i), (size))
 
+#define LESS(a, b) _mm512_movm_epi64(_mm512_cmplt_epi64_mask((a), (b)))
+#define PICK(mask, a, b) _mm512_ternarylogic_epi64((mask), (a), (b), 0xCA)
+#define SET32(v) _mm512_set1_epi32(v)
+#define LESS32 _mm512_cmplt_epi32_mask
+#define BOTH(a, b) ((__mmask16)((a) & (b)))
+#define PICK32(mask, a, b) _mm512_mask_mov_epi32((b), (mask), (a))
 #define SET_F(v) _mm512_set1_ps(v)
 #define SUB_F _mm512_sub_ps
 #define MUL_F _mm512_mul_ps
@@ -69,40 +62,19 @@
 #define AS_F _mm512_castsi512_ps
 #define AS_V _mm512_castps_si512
 
-/* Entries of a table of 256 that is in eight registers. */
-AVX512 static inline V look_up(const uint16_t *table, V i)
+/* Into zeros: a gather waits for what its result is merged with.  A mask that
+ * compilers know to be full would make them forget the zeros. */
+AVX512 static inline __attribute__((always_inline)) V
+gathered(const void *p, V i, const int size)
 {
-    const V a = _mm512_permutex2var_epi16(LOAD(table), i, LOAD(table + 32));
-    const V b =
-        _mm512_permutex2var_epi16(LOAD(table + 64), i, LOAD(table + 96));
-    const V c =
-        _mm512_permutex2var_epi16(LOAD(table + 128), i, LOAD(table + 160));
-    const V d =
-        _mm512_permutex2var_epi16(LOAD(table + 192), i, LOAD(table + 224));
-    const M odd = _mm512_test_epi32_mask(i, SET32(64));
-    const M upper = _mm512_test_epi32_mask(i, SET32(128));
+    V none = _mm512_setzero_si512();
 
-    return AND(PICK32(upper, PICK32(odd, d, c), PICK32(odd, b, a)),
-               SET32(0xFFFF));
+    BBANS_IN_THIS_ORDER(none);
+    return size == 4 ? _mm512_mask_i64gather_epi64(none, 0xFF, i, p, 4)
+                     : _mm512_mask_i64gather_epi64(none, 0xFF, i, p, 8);
 }
 
-#include "family_x86.h"
-
-AVX512 static void locate_spans(const bbans_family *family,
-                                const int64_t *location, const int32_t *scale,
-                                const int64_t *value, size_t n,
-                                bbans_span *span, uint8_t *easy)
-{
-    locate_all(family, location, scale, value, n, span, easy);
-}
-
-AVX512 static void find_values(const bbans_family *family,
-                               const int64_t *location, const int32_t *scale,
-                               const uint64_t *head, size_t n, bbans_span *span,
-                               int64_t *value, uint8_t *easy)
-{
-    find_all(family, location, scale, head, n, span, value, easy);
-}
+#include "family_vectors.h"
 
 AVX512 static void fix_locations(const void *real, int type, size_t n,
                                  int64_t *location)

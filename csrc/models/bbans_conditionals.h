@@ -176,7 +176,8 @@ static inline bbans_status bbans_pop_conditionals(bbans_lane *of,
         if (bbans_pop_value(&lane, c->family, &place, BBANS_CUT_BITS,
                             BBANS_PARTS_SHORT, value + i) != BBANS_OK)
             status = BBANS_ERR_CORRUPT;
-        bbans_note_moved(&moved, i, value[i], location);
+        if (c->lower != NULL)
+            bbans_note_moved(&moved, i, value[i], location);
     }
     *of = lane;
     return status;

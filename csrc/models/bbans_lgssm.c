@@ -97,15 +97,30 @@ static int step_is_valid(const step *s, size_t n, size_t p)
            bbans_shifts_are_valid(s->final_lower, n, n);
 }
 
-static void affine_rows(const int64_t *base, const int32_t *matrix, size_t rows,
-                        size_t columns, const bbans_vector *v,
-                        int64_t *location)
+static inline void rows_of(const int64_t *base, const int32_t *matrix,
+                           size_t rows, size_t columns, const bbans_vector *v,
+                           int64_t *location)
 {
     size_t i;
 
     for (i = 0; i < rows; i++)
         location[i] =
             bbans_affine_row(base[i], matrix + i * (1 + columns), v, columns);
+}
+
+/* With usual counts as constants, for loops without branches. */
+static inline void affine_rows(const int64_t *base, const int32_t *matrix,
+                               size_t rows, size_t columns,
+                               const bbans_vector *v, int64_t *location)
+{
+    if (rows == 4 && columns == 4)
+        rows_of(base, matrix, 4, 4, v, location);
+    else if (columns == 4)
+        rows_of(base, matrix, rows, 4, v, location);
+    else if (columns == 1)
+        rows_of(base, matrix, rows, 1, v, location);
+    else
+        rows_of(base, matrix, rows, columns, v, location);
 }
 
 static void put_elements(bbans_vector *out, const int64_t *value, size_t n)
@@ -223,6 +238,7 @@ static bbans_status range_decode_values(bbans_range_decoder *dec,
     bbans_vector moved;
     size_t i;
 
+    moved.large = 0; /* for compilers */
     for (i = 0; i < c->n; i++) {
         bbans_status status;
         bbans_place place;
