@@ -17,10 +17,14 @@
 #define ADD32 _mm256_add_epi32
 #define ADD64 _mm256_add_epi64
 #define MUL _mm256_mul_epu32
+#define SET64(v) _mm256_set1_epi64x(v)
 #define OR _mm256_or_si256
 #define MAX32 _mm256_max_epu32
 #define SRL(v, n) _mm256_srli_epi64((v), (n))
 #define SLL(v, n) _mm256_slli_epi64((v), (n))
+#define SRL_EACH _mm256_srlv_epi64
+#define SLL_EACH _mm256_sllv_epi64
+#define UPPER_OF(a, b) _mm256_blend_epi32((b), (a), 0xaa)
 #define SRL_BY _mm256_srl_epi64
 #define SLL_BY _mm256_sll_epi64
 #define SUM32 bbans_sum_of_8
@@ -52,11 +56,15 @@
 #define COMPRESS(mask, v)                                                      \
     _mm_shuffle_epi8((v), LOAD_PAIRS(bbans_compressed[mask]))
 
+#define SHARED_STRIDE 256
 #define SUMS 1
 #define SUM_OF(acc, v) (acc)[0][v]
 #define ADD_PRODUCTS(acc, v, a0, b0, a1, b1)                                   \
-    ((acc)[0][v] = ADD32((acc)[0][v], ADD32(_mm256_madd_epi16((a0), (b0)),     \
-                                            _mm256_madd_epi16((a1), (b1)))))
+    do {                                                                       \
+        (acc)[0][v] = ADD32((acc)[0][v], ADD32(_mm256_madd_epi16((a0), (b0)),  \
+                                               _mm256_madd_epi16((a1), (b1)))); \
+        BBANS_IN_THIS_ORDER((acc)[0][v]);                                      \
+    } while (0)
 
 /* Within halves, then across. */
 AVX2 static inline __m256i running_sums(__m256i v)
@@ -137,7 +145,9 @@ AVX2 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 }
 
 const bbans_hmm_kernels bbans_hmm_avx2 = {.filter = filter,
-                                          .posterior = posterior,
+                                          .weigh = weigh,
+.predict = predict,
+.posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,
                                           .walk = walk,

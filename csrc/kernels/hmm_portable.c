@@ -13,8 +13,8 @@ static int16_t narrow(uint32_t w)
 
 /* sum m_i <= 2^15 + K/2 <= 34816 and Ah < 2^15: partial sums are below 2^31.
  * Inner products of 16-bit factors are a form that compilers vectorise. */
-static void predict(const bbans_hmm *hmm, const uint32_t *filtered,
-                    uint32_t *predicted)
+static void predict_one(const bbans_hmm *hmm, const uint32_t *filtered,
+                        uint32_t *predicted)
 {
     const size_t stride = hmm->stride;
     int16_t m[BBANS_STATES_MAX];
@@ -32,10 +32,18 @@ static void predict(const bbans_hmm *hmm, const uint32_t *filtered,
     }
 }
 
-static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
-                   uint32_t *predicted, uint32_t *filtered)
+static void predict(const bbans_hmm *hmm, const uint32_t *const *filtered,
+                    uint32_t *const *predicted, size_t n)
 {
-    const size_t stride = hmm->stride;
+    size_t q;
+
+    for (q = 0; q < n; q++)
+        predict_one(hmm, filtered[q], predicted[q]);
+}
+
+static void weigh(const uint32_t *predicted, const uint32_t *emitting,
+                  size_t stride, uint32_t *filtered)
+{
     uint64_t sum = 0;
     int shift;
     size_t i;
@@ -47,7 +55,13 @@ static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
     shift = bbans_bit_length(sum) - BBANS_FILTER_BITS;
     for (i = 0; i < stride; i++)
         filtered[i] = bbans_scaled((uint64_t)predicted[i] * emitting[i], shift);
-    predict(hmm, filtered, predicted);
+}
+
+static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
+                   uint32_t *predicted, uint32_t *filtered)
+{
+    weigh(predicted, emitting, hmm->stride, filtered);
+    predict_one(hmm, filtered, predicted);
 }
 
 static uint64_t product(const uint32_t *filtered, const uint32_t *into,
@@ -132,7 +146,9 @@ static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 }
 
 const bbans_hmm_kernels bbans_hmm_portable = {.filter = filter,
-                                              .posterior = posterior,
+                                              .weigh = weigh,
+.predict = predict,
+.posterior = posterior,
                                               .interval = interval,
                                               .dot = dot,
                                               .walk = walk,

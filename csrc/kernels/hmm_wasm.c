@@ -267,7 +267,9 @@ static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 }
 
 const bbans_hmm_kernels bbans_hmm_wasm = {.filter = filter,
-                                          .posterior = posterior,
+                                          .weigh = weigh,
+.predict = predict,
+.posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,
                                           .walk = walk,

@@ -30,6 +30,29 @@ static inline void bbans_chain_filter(const bbans_hmm *hmm, bbans_stream *s,
                              (uint32_t *)s->record);
 }
 
+/* Its halves: the record after x[t]; and the beliefs after the steps before of n
+ * streams. */
+static inline void bbans_chain_weigh(const bbans_hmm *hmm, bbans_stream *s,
+                                     const uint32_t *emitting)
+{
+    bbans_kernel.hmm->weigh((const uint32_t *)s->belief, emitting, hmm->stride,
+                            (uint32_t *)s->record);
+}
+
+static inline void bbans_chain_advance(const bbans_hmm *hmm,
+                                       bbans_stream *const *s, size_t n)
+{
+    const uint32_t *filtered[BBANS_BATCH];
+    uint32_t *predicted[BBANS_BATCH];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        filtered[i] = (const uint32_t *)s[i]->record_before;
+        predicted[i] = (uint32_t *)s[i]->belief;
+    }
+    bbans_kernel.hmm->predict(hmm, filtered, predicted, n);
+}
+
 /* The running sums of P(z_t | z_t-1), or of P(z_1). */
 static inline const uint32_t *bbans_chain_row(const bbans_hmm *hmm,
                                               const bbans_stream *s)
