@@ -147,8 +147,8 @@ static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 
 const bbans_hmm_kernels bbans_hmm_portable = {.filter = filter,
                                               .weigh = weigh,
-.predict = predict,
-.posterior = posterior,
+                                              .predict = predict,
+                                              .posterior = posterior,
                                               .interval = interval,
                                               .dot = dot,
                                               .walk = walk,

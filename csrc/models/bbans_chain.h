@@ -30,8 +30,8 @@ static inline void bbans_chain_filter(const bbans_hmm *hmm, bbans_stream *s,
                              (uint32_t *)s->record);
 }
 
-/* Its halves: the record after x[t]; and the beliefs after the steps before of n
- * streams. */
+/* Its halves: the record after x[t]; and the beliefs after the steps before of
+ * n streams. */
 static inline void bbans_chain_weigh(const bbans_hmm *hmm, bbans_stream *s,
                                      const uint32_t *emitting)
 {

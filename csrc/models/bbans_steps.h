@@ -19,8 +19,8 @@
  *                    z_t-1 under Q(z_t-1 | x_1 .. x_t-1, z_t), from the record
  *                    before; without z_t for z = NULL
  *   push_likelihood, pop_likelihood
- *                    x[t] under P(x_t | z_t, x_1 .. x_t-1); the pop filters too,
- *                    if there is no ADVANCE
+ *                    x[t] under P(x_t | z_t, x_1 .. x_t-1); the pop filters
+ * too, if there is no ADVANCE
  *
  * all of them static, or macros for such, and all but `start` of pointers to
  * a const MODEL and a bbans_stream.  It gets filter_all, push_all and pop_all
@@ -59,7 +59,8 @@ static size_t longest_body(const bbans_group *g)
 }
 
 #ifdef ADVANCE
-/* The beliefs before step t, which is not the first, of those that get to it. */
+/* The beliefs before step t, which is not the first, of those that get to it.
+ */
 static void advance_all(const bbans_state_space *model, bbans_group *g,
                         size_t t)
 {

@@ -81,6 +81,34 @@ static void random_weights(uint32_t *w, size_t states, size_t stride,
     w[below((uint32_t)states)] |= 1;
 }
 
+/* The halves of a step, for one sequence and for two: these weights, and any
+ * others of the same model. */
+static void check_halves(const bbans_kernels *portable,
+                         const bbans_kernels *kernels, const bbans_hmm *hmm,
+                         const uint32_t *emitting, const uint32_t *predicted,
+                         const uint32_t *filtered)
+{
+    const size_t stride = hmm->stride, n = 1 + below(2);
+    uint32_t w[2][STATES_MAX + 16], p[4][STATES_MAX + 16];
+    const uint32_t *const from[2] = {below(2) ? w[0] : filtered, w[1]};
+    uint32_t *const one[2] = {p[0], p[1]}, *const other[2] = {p[2], p[3]};
+
+    portable->hmm->weigh(predicted, emitting, stride, w[0]);
+    kernels->hmm->weigh(predicted, emitting, stride, w[1]);
+    CHECK(memcmp(w[0], w[1], 4 * stride) == 0);
+    if (below(3) == 0)
+        random_weights(w[1], hmm->states, stride, (uint64_t)1 << 32);
+    memset(p, 0, sizeof p);
+    portable->hmm->predict(hmm, from, one, n);
+    kernels->hmm->predict(hmm, from, other, n);
+    CHECK(memcmp(p[0], p[2], sizeof *p) == 0);
+    CHECK(memcmp(p[1], p[3], sizeof *p) == 0);
+    portable->hmm->filter(hmm, emitting, memcpy(p[1], predicted, 4 * stride),
+                          p[2]);
+    if (from[0] == w[0]) /* the whole step is its halves */
+        CHECK(memcmp(p[0], p[1], 4 * stride) == 0);
+}
+
 static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
                     size_t states, unsigned prec)
 {
@@ -106,6 +134,8 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
         kernels->hmm->filter(hmm, bbans_emitting(hmm, x), p[1], w[1]);
         CHECK(memcmp(p[0], p[1], 4 * stride) == 0);
         CHECK(memcmp(w[0], w[1], 4 * stride) == 0);
+        check_halves(portable, kernels, hmm, bbans_emitting(hmm, x), p[0],
+                     w[0]);
         if (step % 4 == 1)
             random_weights(w[0], states, stride, (uint64_t)1 << 32);
         CHECK(portable->hmm->posterior(w[0], into, stride, edge[0]) ==
