@@ -32,17 +32,24 @@ static inline uint32x4_t scaled(uint32x4_t a, uint32x4_t b, int64x2_t left)
     return vcombine_u32(vmovn_u64(low), vmovn_u64(high));
 }
 
-static void weigh(const uint32_t *predicted, const uint32_t *emitting,
-                  size_t stride, uint32_t *filtered)
+static void weigh(uint32_t *predicted, const uint32_t *emitting, size_t stride,
+                  uint32_t *filtered)
 {
     const int64x2_t left =
         vdupq_n_s64(BBANS_FILTER_BITS -
                     bbans_bit_length(product_sum(predicted, emitting, stride)));
     size_t i;
 
-    for (i = 0; i < stride; i += 4)
-        vst1q_u32(filtered + i, scaled(vld1q_u32(predicted + i),
-                                       vld1q_u32(emitting + i), left));
+    for (i = 0; i < stride; i += 4) {
+        const uint32x4_t w =
+            scaled(vld1q_u32(predicted + i), vld1q_u32(emitting + i), left);
+        const uint32x4_t m =
+            vshrq_n_u32(vaddq_u32(vshrq_n_u32(w, 16), vdupq_n_u32(1)), 1);
+
+        vst1q_u32(filtered + i, w);
+        vst1_u32(predicted + i / 2, vreinterpret_u32_u16(vmovn_u32(vminq_u32(
+                                        m, vdupq_n_u32(BBANS_SHORT_MAX)))));
+    }
 }
 
 /* Weights of 15 bits, and the pairs of states that have any. */
@@ -52,22 +59,15 @@ typedef struct {
     size_t n_active;
 } short_weights;
 
-static void shorten(const uint32_t *filtered, size_t stride, short_weights *m)
+static void read_pairs(const uint32_t *pair, size_t stride, short_weights *m)
 {
     size_t i;
 
-    for (i = 0; i < stride; i += 4) {
-        const uint32x4_t w = vld1q_u32(filtered + i);
-        const uint32x4_t v =
-            vshrq_n_u32(vaddq_u32(vshrq_n_u32(w, 16), vdupq_n_u32(1)), 1);
-
-        vst1_s16(m->narrow + i, vreinterpret_s16_u16(vmovn_u32(vminq_u32(
-                                    v, vdupq_n_u32(BBANS_SHORT_MAX)))));
-    }
+    memcpy(m->narrow, pair, 2 * stride);
     m->n_active = 0;
     for (i = 0; i < stride / 2; i++) {
         m->active[m->n_active] = (uint16_t)i;
-        m->n_active += (m->narrow[2 * i] | m->narrow[2 * i + 1]) != 0;
+        m->n_active += pair[i] != 0;
     }
 }
 
@@ -151,15 +151,14 @@ static void predict_two(const bbans_hmm *hmm, const short_weights *m,
     }
 }
 
-static void predict(const bbans_hmm *hmm, const uint32_t *const *filtered,
-                    uint32_t *const *predicted, size_t n)
+static void predict(const bbans_hmm *hmm, uint32_t *const *predicted, size_t n)
 {
     const size_t stride = hmm->stride;
     short_weights m[2];
     size_t q;
 
     for (q = 0; q < n; q++)
-        shorten(filtered[q], stride, &m[q]);
+        read_pairs(predicted[q], stride, &m[q]);
     if (n == 2 && stride >= SHARED_STRIDE && 8 * m[0].n_active >= 3 * stride &&
         8 * m[1].n_active >= 3 * stride)
         predict_two(hmm, m, predicted);
@@ -171,11 +170,8 @@ static void predict(const bbans_hmm *hmm, const uint32_t *const *filtered,
 static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
                    uint32_t *predicted, uint32_t *filtered)
 {
-    const uint32_t *const from[1] = {filtered};
-    uint32_t *const to[1] = {predicted};
-
     weigh(predicted, emitting, hmm->stride, filtered);
-    predict(hmm, from, to, 1);
+    predict(hmm, &predicted, 1);
 }
 
 static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,

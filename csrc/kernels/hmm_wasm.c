@@ -50,20 +50,33 @@ static inline uint32_t sum_of_4(v128_t v)
 
 /* ---- Filter -------------------------------------------------------------- */
 
-static inline void weigh_by(const uint32_t *predicted, const uint32_t *emitting,
+/* Filtered weights, and the short ones m, min(32767, ((w >> 16) + 1) >> 1): the
+ * average with 0 rounds up. */
+static inline void weigh_by(uint32_t *predicted, const uint32_t *emitting,
                             size_t stride, int right, int left,
                             uint32_t *filtered)
 {
-    size_t i;
+    size_t i, v;
 
-    for (i = 0; i < stride; i += 4)
-        wasm_v128_store(filtered + i,
-                        scaled(wasm_v128_load(predicted + i),
-                               wasm_v128_load(emitting + i), right, left));
+    for (i = 0; i < stride; i += 8) {
+        v128_t w[2];
+
+        for (v = 0; v < 2; v++) {
+            w[v] = scaled(wasm_v128_load(predicted + i + 4 * v),
+                          wasm_v128_load(emitting + i + 4 * v), right, left);
+            wasm_v128_store(filtered + i + 4 * v, w[v]);
+            w[v] = wasm_u32x4_shr(w[v], 16);
+        }
+        wasm_v128_store(
+            predicted + i / 2,
+            wasm_u16x8_min(wasm_u16x8_avgr(wasm_u16x8_narrow_i32x4(w[0], w[1]),
+                                           wasm_u16x8_const_splat(0)),
+                           wasm_u16x8_const_splat(BBANS_SHORT_MAX)));
+    }
 }
 
-static void weigh(const uint32_t *predicted, const uint32_t *emitting,
-                  size_t stride, uint32_t *filtered)
+static void weigh(uint32_t *predicted, const uint32_t *emitting, size_t stride,
+                  uint32_t *filtered)
 {
     const int right =
         bbans_bit_length(product_sum(predicted, emitting, stride)) -
@@ -73,24 +86,6 @@ static void weigh(const uint32_t *predicted, const uint32_t *emitting,
         weigh_by(predicted, emitting, stride, right, 1, filtered);
     else
         weigh_by(predicted, emitting, stride, right, 0, filtered);
-}
-
-/* min(32767, ((w >> 16) + 1) >> 1): the average with 0 rounds up. */
-static void shorten(const uint32_t *filtered, size_t stride, int16_t *narrow)
-{
-    size_t i;
-
-    for (i = 0; i < stride; i += 8) {
-        const v128_t low = wasm_u32x4_shr(wasm_v128_load(filtered + i), 16);
-        const v128_t high =
-            wasm_u32x4_shr(wasm_v128_load(filtered + i + 4), 16);
-
-        wasm_v128_store(
-            narrow + i,
-            wasm_u16x8_min(wasm_u16x8_avgr(wasm_u16x8_narrow_i32x4(low, high),
-                                           wasm_u16x8_const_splat(0)),
-                           wasm_u16x8_const_splat(BBANS_SHORT_MAX)));
-    }
 }
 
 /* Four columns for each of `vectors` from this one of the tile on, by the pairs
@@ -122,8 +117,7 @@ static inline void predict_columns(const int16_t *column, size_t width,
         wasm_v128_store(predicted + 4 * v, wasm_u32x4_max(sum[v], least));
 }
 
-static void predict_one(const bbans_hmm *hmm, const uint32_t *filtered,
-                        uint32_t *predicted)
+static void predict_one(const bbans_hmm *hmm, uint32_t *predicted)
 {
     const v128_t least = wasm_u32x4_splat(hmm->floor);
     const size_t stride = hmm->stride;
@@ -131,7 +125,7 @@ static void predict_one(const bbans_hmm *hmm, const uint32_t *filtered,
     uint16_t active[BBANS_STATES_MAX / 2];
     size_t i, j, k, n = 0;
 
-    shorten(filtered, stride, narrow);
+    memcpy(narrow, predicted, 2 * stride);
     for (i = 0; i < stride / 2; i++) {
         active[n] = (uint16_t)i;
         n += (narrow[2 * i] | narrow[2 * i + 1]) != 0;
@@ -149,20 +143,19 @@ static void predict_one(const bbans_hmm *hmm, const uint32_t *filtered,
     }
 }
 
-static void predict(const bbans_hmm *hmm, const uint32_t *const *filtered,
-                    uint32_t *const *predicted, size_t n)
+static void predict(const bbans_hmm *hmm, uint32_t *const *predicted, size_t n)
 {
     size_t q;
 
     for (q = 0; q < n; q++)
-        predict_one(hmm, filtered[q], predicted[q]);
+        predict_one(hmm, predicted[q]);
 }
 
 static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
                    uint32_t *predicted, uint32_t *filtered)
 {
     weigh(predicted, emitting, hmm->stride, filtered);
-    predict_one(hmm, filtered, predicted);
+    predict_one(hmm, predicted);
 }
 
 /* ---- Posterior ----------------------------------------------------------- */

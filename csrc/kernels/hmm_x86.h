@@ -10,6 +10,9 @@
 #define EVEN(a, b) MUL(a, b)
 #define ODD(a, b) MUL(SRL(a, 32), SRL(b, 32))
 
+#define LOAD_PAIRS8(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define STORE_PAIRS8(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
+
 /* Products of all states, even ones and odd ones in turn; returns their sum. */
 INLINED uint64_t multiply(const uint32_t *a, const uint32_t *b, size_t stride,
                           V *product)
@@ -38,11 +41,11 @@ typedef struct {
 
 HMM static inline int shifts_of(uint64_t sum, int bits, shifts *s)
 {
-    const int right = bbans_bit_length(sum) - bits;
+    const uint64_t right = (uint64_t)(bbans_bit_length(sum) - bits);
 
-    s->right = SET64(right);
-    s->left = SET64(32 - right);
-    return right >= 0 && right <= 32;
+    s->right = SET64((long long)right);
+    s->left = SET64((long long)(32 - right));
+    return right <= 32;
 }
 
 HMM static inline V scaled_products(const V *product, const shifts *s)
@@ -53,81 +56,25 @@ HMM static inline V scaled_products(const V *product, const shifts *s)
 
 /* ---- Filter -------------------------------------------------------------- */
 
-/* Weights of 15 bits in pairs of states, and which pairs they are. */
-typedef struct {
-    uint32_t weight[STATE_PAIRS + N_PAIRS], list[STATE_PAIRS + N_PAIRS];
-    size_t pairs;
-    int dense; /* all of them */
-} short_weights;
-
 /* min(32767, ((w >> 16) + 1) >> 1) of 16 filtered weights: the average with 0
- * rounds up.  Returns how many pairs are 0. */
-HMM static inline size_t shorten(const V *w, uint32_t *weight)
+ * rounds up. */
+HMM static inline __m256i shortened(const V *w)
 {
-    const __m256i m = _mm256_min_epu16(
+    return _mm256_min_epu16(
         _mm256_avg_epu16(UPPER_HALVES(w), _mm256_setzero_si256()),
         _mm256_set1_epi16(BBANS_SHORT_MAX));
-
-    _mm256_storeu_si256((__m256i *)(void *)weight, m);
-    return (size_t)__builtin_popcount(ZEROS(m));
 }
 
-/* Move the pairs that have a weight to the front, and list which they are, if a
- * quarter of them has none; weight 0 pads them to an even number. */
-HMM static inline void keep_active(short_weights *m, size_t pairs, size_t idle)
-{
-    PAIRS pair = FIRST_PAIRS;
-    size_t i, n = 0;
-
-    m->pairs = pairs;
-    m->dense = 4 * idle < pairs;
-    if (m->dense)
-        return;
-    for (i = 0; i < pairs; i += N_PAIRS) {
-        const PAIRS w = LOAD_PAIRS(m->weight + i);
-        const unsigned mask = ACTIVE(w);
-
-        STORE_PAIRS(m->weight + n, COMPRESS(mask, w));
-        STORE_PAIRS(m->list + n, COMPRESS(mask, pair));
-        n += (size_t)__builtin_popcount(mask);
-        pair = NEXT_PAIRS(pair);
-    }
-    if (n % 2 != 0) {
-        m->weight[n] = 0;
-        m->list[n++] = 0;
-    }
-    m->pairs = n;
-}
-
-HMM static void shorten_all(const uint32_t *filtered, size_t stride,
-                            short_weights *m)
-{
-    size_t i, v, idle = 0;
-
-    for (i = 0; i < stride; i += 16) {
-        V w[16 / WIDTH];
-
-        BBANS_UNROLLED
-        for (v = 0; v < 16 / WIDTH; v++)
-            w[v] = LOAD(filtered + i + WIDTH * v);
-        idle += shorten(w, m->weight + i / 2);
-    }
-    keep_active(m, stride / 2, idle);
-}
-
-/* Filtered weights, and the short ones if they are wanted. */
-INLINED void weigh_both(const uint32_t *predicted, const uint32_t *emitting,
-                        size_t stride, uint32_t *filtered, short_weights *m)
+HMM static inline void weigh(uint32_t *predicted, const uint32_t *emitting,
+                             size_t stride, uint32_t *filtered)
 {
     V product[PRODUCTS];
     shifts s;
-    size_t i, v, idle = 0;
+    size_t i, v;
 
     if (!shifts_of(multiply(predicted, emitting, stride, product),
                    BBANS_FILTER_BITS, &s)) {
         bbans_hmm_portable.weigh(predicted, emitting, stride, filtered);
-        if (m != NULL)
-            shorten_all(filtered, stride, m);
         return;
     }
     for (i = 0; i < stride; i += 16) {
@@ -138,17 +85,59 @@ INLINED void weigh_both(const uint32_t *predicted, const uint32_t *emitting,
             w[v] = scaled_products(product + 2 * (i / WIDTH + v), &s);
             STORE(filtered + i + WIDTH * v, w[v]);
         }
-        if (m != NULL)
-            idle += shorten(w, m->weight + i / 2);
+        STORE_PAIRS8(predicted + i / 2, shortened(w));
     }
-    if (m != NULL)
-        keep_active(m, stride / 2, idle);
 }
 
-HMM static void weigh(const uint32_t *predicted, const uint32_t *emitting,
-                      size_t stride, uint32_t *filtered)
+/* Short weights in pairs of states, and which pairs they are, if not all. */
+typedef struct {
+    uint32_t kept[STATE_PAIRS + N_PAIRS], list[STATE_PAIRS + N_PAIRS];
+    const uint32_t *weight;
+    size_t pairs;
+    int dense;
+} short_weights;
+
+/* Move the pairs that have a weight to the front, and list which they are;
+ * weight 0 pads them to an even number. */
+HMM static void keep_active(const uint32_t *weight, short_weights *m)
 {
-    weigh_both(predicted, emitting, stride, filtered, NULL);
+    PAIRS pair = FIRST_PAIRS;
+    size_t i, n = 0;
+
+    for (i = 0; i < m->pairs; i += N_PAIRS) {
+        const PAIRS w = LOAD_PAIRS(weight + i);
+        const unsigned mask = ACTIVE(w);
+
+        STORE_PAIRS(m->kept + n, COMPRESS(mask, w));
+        STORE_PAIRS(m->list + n, COMPRESS(mask, pair));
+        n += (size_t)__builtin_popcount(mask);
+        pair = NEXT_PAIRS(pair);
+    }
+    if (n % 2 != 0) {
+        m->kept[n] = 0;
+        m->list[n++] = 0;
+    }
+    m->pairs = n;
+}
+
+/* All pairs, unless a quarter of them has no weight.  Where all columns are
+ * predicted at once the weights are read before, and can stay where they are.
+ */
+HMM static inline void read_pairs(const uint32_t *weight, size_t stride,
+                                  short_weights *m)
+{
+    const int at_once = stride == 16 || stride == BBANS_TILE;
+    size_t i, idle = 0;
+
+    m->pairs = stride / 2;
+    for (i = 0; i < m->pairs; i += 8)
+        idle += (size_t)__builtin_popcount(ZEROS(LOAD_PAIRS8(weight + i)));
+    m->dense = 4 * idle < m->pairs;
+    m->weight = m->dense && at_once ? weight : m->kept;
+    if (!m->dense)
+        keep_active(weight, m);
+    else if (!at_once)
+        memcpy(m->kept, weight, m->pairs * sizeof *weight);
 }
 
 /* So many columns of sum_i m_i Ah_ij from column k of a tile on, two pairs of
@@ -215,34 +204,23 @@ INLINED void predict_tiles(const bbans_hmm *hmm, const short_weights *m,
     }
 }
 
-HMM static void predict_one(const bbans_hmm *hmm, const short_weights *m,
-                            uint32_t *predicted)
+HMM static inline void predict_one(const bbans_hmm *hmm, const short_weights *m,
+                                   uint32_t *predicted)
 {
-    uint32_t *const all[1] = {predicted};
-
     if (m->dense)
-        predict_tiles(hmm, m, 1, 1, all);
+        predict_tiles(hmm, m, 1, 1, &predicted);
     else
-        predict_tiles(hmm, m, 1, 0, all);
+        predict_tiles(hmm, m, 1, 0, &predicted);
 }
 
-HMM static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
-                       uint32_t *predicted, uint32_t *filtered)
-{
-    short_weights m;
-
-    weigh_both(predicted, emitting, hmm->stride, filtered, &m);
-    predict_one(hmm, &m, predicted);
-}
-
-HMM static void predict(const bbans_hmm *hmm, const uint32_t *const *filtered,
-                        uint32_t *const *predicted, size_t n)
+HMM static void predict(const bbans_hmm *hmm, uint32_t *const *predicted,
+                        size_t n)
 {
     short_weights m[2];
     size_t q;
 
     for (q = 0; q < n; q++)
-        shorten_all(filtered[q], hmm->stride, &m[q]);
+        read_pairs(predicted[q], hmm->stride, &m[q]);
     if (n == 2 && hmm->stride >= SHARED_STRIDE && m[0].dense && m[1].dense)
         predict_tiles(hmm, m, 2, 1, predicted);
     else
@@ -250,30 +228,46 @@ HMM static void predict(const bbans_hmm *hmm, const uint32_t *const *filtered,
             predict_one(hmm, &m[q], predicted[q]);
 }
 
+HMM static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
+                       uint32_t *predicted, uint32_t *filtered)
+{
+    short_weights m;
+
+    weigh(predicted, emitting, hmm->stride, filtered);
+    read_pairs(predicted, hmm->stride, &m);
+    predict_one(hmm, &m, predicted);
+}
+
 /* ---- Posterior ----------------------------------------------------------- */
 
-/* The weights v of the posterior and their running sums; returns N. */
+/* The weights v of the posterior and their running sums.  N comes first: the
+ * caller divides by it while these are made. */
 HMM static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
                               size_t stride, uint32_t *edge)
 {
     V product[PRODUCTS], below = ZERO, total = below;
+    const size_t vectors = stride / WIDTH;
     shifts s;
+    uint32_t n;
     size_t i;
 
     if (!shifts_of(multiply(filtered, into, stride, product),
                    BBANS_POSTERIOR_BITS, &s))
         return bbans_hmm_portable.posterior(filtered, into, stride, edge);
+    for (i = 0; i < vectors; i++) {
+        product[i] = scaled_products(product + 2 * i, &s);
+        total = ADD32(total, product[i]);
+    }
+    n = SUM32(total);
     edge[0] = 0;
-    for (i = 0; i < stride; i += WIDTH) {
-        V v = scaled_products(product + 2 * (i / WIDTH), &s);
+    for (i = 0; i < vectors; i++) {
+        const V v = running_sums(product[i]);
 
-        total = ADD32(total, v);
-        v = running_sums(v);
-        STORE(edge + 1 + i, ADD32(v, below));
+        STORE(edge + 1 + WIDTH * i, ADD32(v, below));
         /* The chain from vector to vector is one addition. */
         below = ADD32(below, LAST(v));
     }
-    return SUM32(total);
+    return n;
 }
 
 /* The sum of the weights before state i, and of all. */

@@ -30,27 +30,24 @@ static inline void bbans_chain_filter(const bbans_hmm *hmm, bbans_stream *s,
                              (uint32_t *)s->record);
 }
 
-/* Its halves: the record after x[t]; and the beliefs after the steps before of
- * n streams. */
+/* Its halves: the record after x[t]; and the beliefs of n streams after the
+ * steps before. */
 static inline void bbans_chain_weigh(const bbans_hmm *hmm, bbans_stream *s,
                                      const uint32_t *emitting)
 {
-    bbans_kernel.hmm->weigh((const uint32_t *)s->belief, emitting, hmm->stride,
+    bbans_kernel.hmm->weigh((uint32_t *)s->belief, emitting, hmm->stride,
                             (uint32_t *)s->record);
 }
 
 static inline void bbans_chain_advance(const bbans_hmm *hmm,
                                        bbans_stream *const *s, size_t n)
 {
-    const uint32_t *filtered[BBANS_BATCH];
     uint32_t *predicted[BBANS_BATCH];
     size_t i;
 
-    for (i = 0; i < n; i++) {
-        filtered[i] = (const uint32_t *)s[i]->record_before;
+    for (i = 0; i < n; i++)
         predicted[i] = (uint32_t *)s[i]->belief;
-    }
-    bbans_kernel.hmm->predict(hmm, filtered, predicted, n);
+    bbans_kernel.hmm->predict(hmm, predicted, n);
 }
 
 /* The running sums of P(z_t | z_t-1), or of P(z_1). */

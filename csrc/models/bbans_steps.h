@@ -9,10 +9,10 @@
  *   filter           belief and record after x[t]
  *   ADVANCE, weigh, weigh_popped
  *                    optional: `filter` in halves, so that what of it only the
- *                    next step needs does not delay the rest of this one. The
+ *                    next step needs does not delay the rest of this one.  The
  *                    record after x[t], pushed or popped; and ADVANCE(model, s,
- *                    n): the beliefs of n streams s[i], of which it has
- *                    pointers, after the step before, from its record
+ *                    n), s being pointers to n streams: their beliefs after the
+ *                    step before
  *   push_prior, pop_prior
  *                    z_t under P(z_t | z_t-1), or P(z_1) for z_before = NULL
  *   push_posterior, pop_posterior
@@ -125,7 +125,6 @@ static void filter_group(const bbans_state_space *model, bbans_group *g)
             start_filter_step(model, s, t);
             s->record = record_of(model, s, t);
             weigh(model_of(model), s);
-            s->record_before = s->record; /* to the step after */
         }
     }
 }
