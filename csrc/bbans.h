@@ -1160,6 +1160,15 @@ typedef struct {
                                 entries, as context 0 is, and only then        */
 } bbans_contexts;
 
+/* Transitions of which most are 0 at 15 bits, by their blocks that are not: two
+ * states by eight columns j.  Those of columns 8 b .. 8 b + 7 are blocks
+ * first[b] .. first[b + 1] - 1. */
+typedef struct {
+    const uint32_t *first; /* [stride / 8 + 1]; NULL: most are not 0     */
+    const uint16_t *pair;  /* [blocks]: of states 2 pair and 2 pair + 1  */
+    const int16_t *mass;   /* [blocks][j][2]: A_ij at 15 bits            */
+} bbans_sparse;
+
 /* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
  * model's own those from `states` on are 0. */
 typedef struct {
@@ -1178,6 +1187,8 @@ typedef struct {
                                        columns j: [tile][stride / 2][j][2],
                                        i in pairs                       */
     const int16_t *short_columns;   /* [stride j][stride i] the same    */
+    bbans_sparse sparse;            /* instead of both, where it is
+                                       less work                        */
     const bbans_contexts *contexts; /* NULL but for autoregressive ones */
 } bbans_hmm;
 

@@ -263,6 +263,22 @@ static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
     return hmm->emitting + x * hmm->stride;
 }
 
+/* One filter step, as the kernels of either form of transitions have it. */
+static inline void bbans_hmm_step(const bbans_hmm *hmm,
+                                  const uint32_t *emitting, uint32_t *predicted,
+                                  uint32_t *filtered)
+{
+    int16_t m[BBANS_STATES_MAX];
+
+    if (hmm->sparse.first == NULL) {
+        bbans_kernel.hmm->filter(hmm, emitting, predicted, filtered);
+        return;
+    }
+    bbans_kernel.sparse->weigh(predicted, emitting, hmm->stride, filtered, m);
+    bbans_kernel.sparse->predict(&hmm->sparse, m, hmm->stride, hmm->floor,
+                                 predicted);
+}
+
 #ifndef BBANS_DECODER_ONLY
 /* What the interval [*start, *end) of a symbol without contexts becomes in
  * those in which it is placed, of a total of 2^CONTEXT_BITS. */

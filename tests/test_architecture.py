@@ -288,6 +288,7 @@ C_FLOORS = [
     ("kernels", "predict_x86.h residual_vectors.h contexts.h"),
     ("kernels", "tree_portable.c hmm_portable.c hmm_neon.c hmm_wasm.c"),
     ("kernels", "hmm_avx2.c hmm_avx512.c"),
+    ("kernels", "sparse_portable.c sparse_neon.c sparse_avx2.c"),
     ("kernels", "levels_portable.c levels_neon.c levels_avx2.c levels_avx512.c"),
     ("kernels", "lanes_portable.c lanes_neon.c lanes_avx2.c lanes_avx512.c"),
     ("kernels", "rows_portable.c rows_neon.c rows_avx2.c rows_avx512.c"),

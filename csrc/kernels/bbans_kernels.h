@@ -111,6 +111,16 @@ static inline size_t bbans_tile_row(size_t stride, size_t j, size_t a)
     return j * stride + 2 * a * bbans_tile_width(stride, j);
 }
 
+/* The other form of the filter, in two parts; `stride` is a multiple of 16. */
+typedef struct {
+    /* filtered [stride] as above, and at 15 bits m [stride]. */
+    void (*weigh)(const uint32_t *predicted, const uint32_t *emitting,
+                  size_t stride, uint32_t *filtered, int16_t *m);
+    /* predicted [stride] = max(least, sum_i m_i Ah_ij). */
+    void (*predict)(const bbans_sparse *sparse, const int16_t *m, size_t stride,
+                    uint32_t least, uint32_t *predicted);
+} bbans_sparse_kernels;
+
 /* ---- Hierarchical hidden Markov models ----------------------------------- */
 
 #define BBANS_JOINT_BITS 31
@@ -578,6 +588,7 @@ typedef struct {
 typedef struct {
     int isa;
     const bbans_hmm_kernels *hmm;
+    const bbans_sparse_kernels *sparse;
     const bbans_levels_kernels *levels;
     const bbans_lanes_kernels *lanes;
     const bbans_totals_kernels *totals;
@@ -599,6 +610,8 @@ extern bbans_kernels bbans_kernel;
 
 extern const bbans_hmm_kernels bbans_hmm_portable, bbans_hmm_avx2,
     bbans_hmm_avx512, bbans_hmm_neon, bbans_hmm_wasm;
+extern const bbans_sparse_kernels bbans_sparse_portable, bbans_sparse_avx2,
+    bbans_sparse_neon;
 extern const bbans_levels_kernels bbans_levels_portable, bbans_levels_avx2,
     bbans_levels_avx512, bbans_levels_neon;
 extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,

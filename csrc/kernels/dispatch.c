@@ -16,9 +16,9 @@
 #define PORTABLE                                                               \
     {                                                                          \
         .isa = BBANS_ISA_PORTABLE, .hmm = &bbans_hmm_portable,                 \
-        .lanes = &bbans_lanes_portable, .totals = &bbans_totals_portable,      \
-        .rows = &bbans_rows_portable, .bytes = &bbans_bytes_portable,          \
-        .predict = &bbans_predict_portable,                                    \
+        .sparse = &bbans_sparse_portable, .lanes = &bbans_lanes_portable,      \
+        .totals = &bbans_totals_portable, .rows = &bbans_rows_portable,        \
+        .bytes = &bbans_bytes_portable, .predict = &bbans_predict_portable,    \
         OPTIONAL.family = &bbans_family_portable,                              \
         .network = &bbans_network_portable                                     \
     }
@@ -86,6 +86,7 @@ static const struct {
      has_fast_gathers,
      {.isa = BBANS_ISA_AVX512,
       .hmm = &bbans_hmm_avx512,
+      .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx512,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
@@ -103,6 +104,7 @@ static const struct {
      has_avx512_vbmi,
      {.isa = BBANS_ISA_AVX512,
       .hmm = &bbans_hmm_avx512,
+      .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx512,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
@@ -120,6 +122,7 @@ static const struct {
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
       .hmm = &bbans_hmm_avx512,
+      .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx512,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
@@ -137,6 +140,7 @@ static const struct {
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
       .hmm = &bbans_hmm_avx2,
+      .sparse = &bbans_sparse_avx2,
       .levels = &bbans_levels_avx2,
       .lanes = &bbans_lanes_avx2,
       .totals = &bbans_totals_portable,
@@ -156,6 +160,7 @@ static const struct {
      is_always_here,
      {.isa = BBANS_ISA_NEON,
       .hmm = &bbans_hmm_neon,
+      .sparse = &bbans_sparse_neon,
       .levels = &bbans_levels_neon,
       .lanes = &bbans_lanes_neon,
       .totals = &bbans_totals_portable,
@@ -175,6 +180,7 @@ static const struct {
      is_always_here,
      {.isa = BBANS_ISA_WASM,
       .hmm = &bbans_hmm_wasm,
+      .sparse = &bbans_sparse_portable,
       .levels = &bbans_levels_portable,
       .lanes = &bbans_lanes_portable,
       .totals = &bbans_totals_portable,

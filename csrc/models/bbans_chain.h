@@ -26,8 +26,8 @@ static inline uint32_t *bbans_chain_column(const bbans_hmm *hmm,
 static inline void bbans_chain_filter(const bbans_hmm *hmm, bbans_stream *s,
                                       const uint32_t *emitting)
 {
-    bbans_kernel.hmm->filter(hmm, emitting, (uint32_t *)s->belief,
-                             (uint32_t *)s->record);
+    bbans_hmm_step(hmm, emitting, (uint32_t *)s->belief,
+                   (uint32_t *)s->record);
 }
 
 /* Its halves: the record after x[t]; and the beliefs of n streams after the

@@ -503,8 +503,8 @@ bbans_status bbans_gaussian_hmm_filter(const bbans_gaussian_hmm *model,
     for (t = 0; t < n; t++) {
         weigh_vector(model, predicted, m, x + t * model->channels);
         put_shares(&model->chain, m, column);
-        bbans_kernel.hmm->filter(&model->chain, column, predicted,
-                                 filtered + t * model->chain.stride);
+        bbans_hmm_step(&model->chain, column, predicted,
+                       filtered + t * model->chain.stride);
     }
     return BBANS_OK;
 }

@@ -110,6 +110,103 @@ static int16_t to_15_bits(uint32_t mass, unsigned prec)
     return (int16_t)(m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX);
 }
 
+/* Whether a mass is 0 at 15 bits: below 2^-16, by what to_15_bits rounds. */
+static int is_negligible(uint32_t mass, unsigned prec)
+{
+    return to_15_bits(mass, prec) == 0;
+}
+
+/* A block costs about four times as much here as among all of them. */
+#define SPARSE_SHARE 4
+
+/* Whether masses of any two states in eight columns are not negligible. */
+static int has_block(const uint32_t *transition, size_t states, unsigned prec,
+                     size_t pair, size_t b)
+{
+    const size_t end = 8 * b + 8 < states ? 8 * b + 8 : states;
+    size_t i, j;
+
+    for (i = 2 * pair; i < 2 * pair + 2 && i < states; i++)
+        for (j = 8 * b; j < end; j++)
+            if (!is_negligible(transition[i * states + j], prec))
+                return 1;
+    return 0;
+}
+
+static void put_block(int16_t *mass, const uint32_t *transition, size_t states,
+                      unsigned prec, size_t pair, size_t b)
+{
+    size_t i, j;
+
+    for (i = 0; i < 2; i++)
+        for (j = 0; j < 8; j++)
+            mass[2 * j + i] =
+                2 * pair + i < states && 8 * b + j < states
+                    ? to_15_bits(
+                          transition[(2 * pair + i) * states + 8 * b + j], prec)
+                    : 0;
+}
+
+/* The sparse form, in the place of the others, which are four times as large;
+ * returns whether it is less work.  Rows are read in turn: the matrix may be
+ * larger than caches. */
+static int put_sparse(bbans_hmm *hmm, const uint32_t *transition, void *memory)
+{
+    const size_t states = hmm->states, columns = hmm->stride / 8;
+    const size_t pairs = (states + 1) / 2;
+    const size_t most = pairs * ((states + 7) / 8) / SPARSE_SHARE;
+    uint32_t *first = (uint32_t *)memory;
+    int16_t *mass = (int16_t *)(first + columns + 1);
+    uint16_t *pair_of = (uint16_t *)(mass + 16 * most);
+    size_t pair, b, blocks = 0;
+
+    /* first[b + 1] counts those of b, then is where the next one of b goes. */
+    memset(first, 0, (columns + 1) * sizeof *first);
+    for (pair = 0; pair < pairs && blocks <= most; pair++)
+        for (b = 0; b < columns; b++)
+            if (has_block(transition, states, hmm->prec, pair, b)) {
+                first[b + 1]++;
+                blocks++;
+            }
+    if (blocks > most)
+        return 0;
+    for (b = columns; b > 0; b--) {
+        blocks -= first[b];
+        first[b] = (uint32_t)blocks;
+    }
+    for (pair = 0; pair < pairs; pair++)
+        for (b = 0; b < columns; b++)
+            if (has_block(transition, states, hmm->prec, pair, b)) {
+                const size_t place = first[b + 1]++;
+
+                pair_of[place] = (uint16_t)pair;
+                put_block(mass + 16 * place, transition, states, hmm->prec,
+                          pair, b);
+            }
+    hmm->sparse.first = first;
+    hmm->sparse.mass = mass;
+    hmm->sparse.pair = pair_of;
+    return 1;
+}
+
+/* Tiles of pairs and columns of the masses at 15 bits. */
+static void put_short(bbans_hmm *hmm, const uint32_t *transition, void *memory)
+{
+    const size_t states = hmm->states, stride = hmm->stride;
+    int16_t *pairs = (int16_t *)memory, *columns = pairs + stride * stride;
+    size_t i, j;
+
+    for (i = 0; i < stride; i++)
+        for (j = 0; j < stride; j++)
+            pairs[bbans_tile_row(stride, j - j % BBANS_TILE, i / 2) +
+                  2 * (j % BBANS_TILE) + i % 2] = columns[j * stride + i] =
+                i < states && j < states
+                    ? to_15_bits(transition[i * states + j], hmm->prec)
+                    : 0;
+    hmm->short_pairs = pairs;
+    hmm->short_columns = columns;
+}
+
 bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
                             unsigned prec, size_t start_length,
                             const uint32_t *initial, const uint32_t *transition,
@@ -117,9 +214,7 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
                             size_t memory_bytes)
 {
     const size_t stride = bbans_states_stride(states);
-    int16_t *pairs, *columns;
     uint32_t *word;
-    size_t i, j;
 
     if (hmm == NULL || initial == NULL || transition == NULL ||
         emission == NULL || memory == NULL)
@@ -144,8 +239,10 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->floor = bbans_states_floor(states);
     /* First the arrays over states: their rows are whole cache lines. */
     memory = bbans_align(memory);
-    hmm->short_pairs = pairs = (int16_t *)memory;
-    hmm->short_columns = columns = pairs + stride * stride;
+    hmm->short_pairs = hmm->short_columns = NULL;
+    memset(&hmm->sparse, 0, sizeof hmm->sparse);
+    if (!put_sparse(hmm, transition, memory))
+        put_short(hmm, transition, memory);
     hmm->initial = word = (uint32_t *)memory + stride * stride;
     hmm->into = word = bbans_put_transposed(word, initial, states, 1, stride);
     hmm->emitting = word =
@@ -153,13 +250,6 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->emission_sums = word =
         bbans_put_transposed(word, emission, states, symbols, stride);
     hmm->initial_cdf = word = put_sums(word, hmm->emitting, symbols, stride);
-    for (i = 0; i < stride; i++)
-        for (j = 0; j < stride; j++)
-            pairs[bbans_tile_row(stride, j - j % BBANS_TILE, i / 2) +
-                  2 * (j % BBANS_TILE) + i % 2] = columns[j * stride + i] =
-                i < states && j < states
-                    ? to_15_bits(transition[i * states + j], prec)
-                    : 0;
     /* Last, and in the order of the masses: see bbans_hmm_masses. */
     hmm->transition_cdf = word = bbans_put_cdf(word, initial, 1, states);
     hmm->emission_cdf = word = bbans_put_cdf(word, transition, states, states);
@@ -182,8 +272,8 @@ bbans_status bbans_hmm_filter(const bbans_hmm *hmm, uint32_t *predicted,
         if (symbol[t] >= hmm->symbols)
             return BBANS_ERR_SYMBOL;
     for (t = 0; t < n; t++)
-        bbans_kernel.hmm->filter(hmm, bbans_emitting(hmm, symbol[t]), predicted,
-                                 filtered + t * hmm->stride);
+        bbans_hmm_step(hmm, bbans_emitting(hmm, symbol[t]), predicted,
+                       filtered + t * hmm->stride);
     return BBANS_OK;
 }
 
@@ -194,7 +284,7 @@ bbans_status bbans_hmm_filter_masses(const bbans_hmm *hmm,
     if (hmm == NULL || emitting == NULL || predicted == NULL ||
         filtered == NULL)
         return BBANS_ERR_NULL;
-    bbans_kernel.hmm->filter(hmm, emitting, predicted, filtered);
+    bbans_hmm_step(hmm, emitting, predicted, filtered);
     return BBANS_OK;
 }
 
