@@ -61,7 +61,7 @@ static inline void bbans_store_le16(uint8_t *p, uint32_t v)
 static inline int bbans_bit_length(uint64_t v)
 {
 #if defined(__GNUC__) || defined(__clang__)
-    return v == 0 ? 0 : 64 - __builtin_clzll(v);
+    return v == 0 ? 0 : (__builtin_clzll(v) ^ 63) + 1;
 #else
     int n = 0;
 

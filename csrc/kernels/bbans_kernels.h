@@ -69,6 +69,12 @@ typedef struct {
      * filtered [stride] out. */
     void (*filter)(const bbans_hmm *hmm, const uint32_t *emitting,
                    uint32_t *predicted, uint32_t *filtered);
+    /* Its halves, of which the second may come later, and for two sequences of
+     * one model together.  Between them predicted [stride / 2] holds the
+     * filtered weights in 15 bits, m_2a + 2^16 m_2a+1. */
+    void (*weigh)(uint32_t *predicted, const uint32_t *emitting, size_t stride,
+                  uint32_t *filtered);
+    void (*predict)(const bbans_hmm *hmm, uint32_t *const *predicted, size_t n);
     /* edge[0 .. stride] = running sums of the posterior weights; into [stride]
      * is the column A_ij of the next state, or NULL.  Returns edge[stride] = N
      * < 2^26, early: the division by it need not wait for the sums. */

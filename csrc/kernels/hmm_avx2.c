@@ -17,10 +17,14 @@
 #define ADD32 _mm256_add_epi32
 #define ADD64 _mm256_add_epi64
 #define MUL _mm256_mul_epu32
+#define SET64(v) _mm256_set1_epi64x(v)
 #define OR _mm256_or_si256
 #define MAX32 _mm256_max_epu32
 #define SRL(v, n) _mm256_srli_epi64((v), (n))
 #define SLL(v, n) _mm256_slli_epi64((v), (n))
+#define SRL_EACH _mm256_srlv_epi64
+#define SLL_EACH _mm256_sllv_epi64
+#define UPPER_OF(a, b) _mm256_blend_epi32((b), (a), 0xaa)
 #define SRL_BY _mm256_srl_epi64
 #define SLL_BY _mm256_sll_epi64
 #define SUM32 bbans_sum_of_8
@@ -52,11 +56,16 @@
 #define COMPRESS(mask, v)                                                      \
     _mm_shuffle_epi8((v), LOAD_PAIRS(bbans_compressed[mask]))
 
+#define SHARED_STRIDE 256
 #define SUMS 1
 #define SUM_OF(acc, v) (acc)[0][v]
 #define ADD_PRODUCTS(acc, v, a0, b0, a1, b1)                                   \
-    ((acc)[0][v] = ADD32((acc)[0][v], ADD32(_mm256_madd_epi16((a0), (b0)),     \
-                                            _mm256_madd_epi16((a1), (b1)))))
+    do {                                                                       \
+        (acc)[0][v] =                                                          \
+            ADD32((acc)[0][v], ADD32(_mm256_madd_epi16((a0), (b0)),            \
+                                     _mm256_madd_epi16((a1), (b1))));          \
+        BBANS_IN_THIS_ORDER((acc)[0][v]);                                      \
+    } while (0)
 
 /* Within halves, then across. */
 AVX2 static inline __m256i running_sums(__m256i v)
@@ -120,20 +129,35 @@ AVX2 static inline size_t below(const uint8_t *number, size_t n, uint32_t other,
 
 #define LINEAR 128
 
+/* Of 32 edges, all < 2^31, a bit for each that is above. */
+AVX2 static inline unsigned above_32(const uint32_t *edge, __m256i slot)
+{
+    const __m256i low =
+        _mm256_packs_epi32(_mm256_cmpgt_epi32(LOAD(edge), slot),
+                           _mm256_cmpgt_epi32(LOAD(edge + 8), slot));
+    const __m256i high =
+        _mm256_packs_epi32(_mm256_cmpgt_epi32(LOAD(edge + 16), slot),
+                           _mm256_cmpgt_epi32(LOAD(edge + 24), slot));
+
+    return (unsigned)_mm256_movemask_epi8(_mm256_packs_epi16(low, high));
+}
+
 AVX2 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 {
     const __m256i s = _mm256_set1_epi32((int)slot);
-    __m256i above = _mm256_setzero_si256();
-    size_t lo, i;
+    size_t lo, i, above = 0;
 
     lo = bbans_bisect(edge, &n, slot, LINEAR);
     edge += lo;
-    for (i = 0; i + 8 <= n; i += 8) /* -1 for each edge above; all < 2^31 */
-        above = ADD32(above, _mm256_cmpgt_epi32(LOAD(edge + i), s));
-    lo += i;
+    for (i = 0; i + 32 <= n; i += 32)
+        above += (size_t)__builtin_popcount(above_32(edge + i, s));
+    for (; i + 8 <= n; i += 8)
+        above += (size_t)__builtin_popcount((unsigned)_mm256_movemask_ps(
+            _mm256_castsi256_ps(_mm256_cmpgt_epi32(LOAD(edge + i), s))));
+    lo += i - above;
     for (; i < n; i++)
         lo += edge[i] <= slot;
-    return lo - (uint32_t)-SUM32(above);
+    return lo;
 }
 
 /* The upper 15 bits of 16 weights. */
@@ -204,6 +228,8 @@ AVX2 static size_t guess(const uint32_t *weight, const int16_t *sums,
 }
 
 const bbans_hmm_kernels bbans_hmm_avx2 = {.filter = filter,
+                                          .weigh = weigh,
+                                          .predict = predict,
                                           .posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,

@@ -20,10 +20,14 @@
 #define ADD32 _mm512_add_epi32
 #define ADD64 _mm512_add_epi64
 #define MUL _mm512_mul_epu32
+#define SET64(v) _mm512_set1_epi64(v)
 #define OR _mm512_or_si512
 #define MAX32 _mm512_max_epu32
 #define SRL(v, n) _mm512_srli_epi64((v), (n))
 #define SLL(v, n) _mm512_slli_epi64((v), (n))
+#define SRL_EACH _mm512_srlv_epi64
+#define SLL_EACH _mm512_sllv_epi64
+#define UPPER_OF(a, b) _mm512_mask_mov_epi32((b), 0xaaaa, (a))
 #define SRL_BY _mm512_srl_epi64
 #define SLL_BY _mm512_sll_epi64
 #define SUM32(v)                                                               \
@@ -52,6 +56,7 @@
 #define COMPRESS(mask, v) _mm256_maskz_compress_epi32((__mmask8)(mask), (v))
 
 /* One for each pair, to hide latency. */
+#define SHARED_STRIDE 256
 #define SUMS 2
 #define SUM_OF(acc, v) ADD32((acc)[0][v], (acc)[1][v])
 #define ADD_PRODUCTS(acc, v, a0, b0, a1, b1)                                   \
@@ -127,6 +132,8 @@ static size_t guess(const uint32_t *weight, const int16_t *sums, size_t symbols,
 }
 
 const bbans_hmm_kernels bbans_hmm_avx512 = {.filter = filter,
+                                            .weigh = weigh,
+                                            .predict = predict,
                                             .posterior = posterior,
                                             .interval = interval,
                                             .dot = dot,

@@ -32,17 +32,13 @@ static inline uint32x4_t scaled(uint32x4_t a, uint32x4_t b, int64x2_t left)
     return vcombine_u32(vmovn_u64(low), vmovn_u64(high));
 }
 
-static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
-                   uint32_t *predicted, uint32_t *filtered)
+static void weigh(uint32_t *predicted, const uint32_t *emitting, size_t stride,
+                  uint32_t *filtered)
 {
-    const size_t stride = hmm->stride;
-    const uint32x4_t least = vdupq_n_u32(hmm->floor);
     const int64x2_t left =
         vdupq_n_s64(BBANS_FILTER_BITS -
                     bbans_bit_length(product_sum(predicted, emitting, stride)));
-    int16_t narrow[BBANS_STATES_MAX];
-    uint16_t active[BBANS_STATES_MAX / 2];
-    size_t i, j, a, v, n_active = 0;
+    size_t i;
 
     for (i = 0; i < stride; i += 4) {
         const uint32x4_t w =
@@ -51,36 +47,131 @@ static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
             vshrq_n_u32(vaddq_u32(vshrq_n_u32(w, 16), vdupq_n_u32(1)), 1);
 
         vst1q_u32(filtered + i, w);
-        vst1_s16(narrow + i, vreinterpret_s16_u16(vmovn_u32(
-                                 vminq_u32(m, vdupq_n_u32(BBANS_SHORT_MAX)))));
+        vst1_u32(predicted + i / 2, vreinterpret_u32_u16(vmovn_u32(vminq_u32(
+                                        m, vdupq_n_u32(BBANS_SHORT_MAX)))));
     }
+}
+
+/* Weights of 15 bits, and the pairs of states that have any. */
+typedef struct {
+    int16_t narrow[BBANS_STATES_MAX];
+    uint16_t active[BBANS_STATES_MAX / 2];
+    size_t n_active;
+} short_weights;
+
+static void read_pairs(const uint32_t *pair, size_t stride, short_weights *m)
+{
+    size_t i;
+
+    memcpy(m->narrow, pair, 2 * stride);
+    m->n_active = 0;
     for (i = 0; i < stride / 2; i++) {
-        active[n_active] = (uint16_t)i;
-        n_active += (narrow[2 * i] | narrow[2 * i + 1]) != 0;
+        m->active[m->n_active] = (uint16_t)i;
+        m->n_active += pair[i] != 0;
     }
+}
+
+/* Sixteen columns from this one of a tile on, by the masses of a pair of
+ * states, one of each in turn. */
+static inline void add_products(int32x4_t *sum, const int16_t *row,
+                                const int16_t *weight)
+{
+    size_t v;
+
+    BBANS_UNROLLED
+    for (v = 0; v < 4; v++) {
+        const int16x4x2_t mass = vld2_s16(row + 8 * v);
+
+        sum[v] = vmlal_n_s16(sum[v], mass.val[0], weight[0]);
+        sum[v] = vmlal_n_s16(sum[v], mass.val[1], weight[1]);
+    }
+}
+
+static void predict_one(const bbans_hmm *hmm, const short_weights *m,
+                        uint32_t *predicted)
+{
+    const uint32x4_t least = vdupq_n_u32(hmm->floor);
+    const size_t stride = hmm->stride;
+    size_t j, a, v;
+
     for (j = 0; j < stride; j += 16) {
         const size_t k = j % BBANS_TILE; /* column within the tile */
         int32x4_t sum[4];
 
+        BBANS_UNROLLED
         for (v = 0; v < 4; v++)
             sum[v] = vdupq_n_s32(0);
-        for (a = 0; a < n_active; a++) {
-            const size_t pair = active[a];
-            const int16_t *row =
-                hmm->short_pairs + bbans_tile_row(stride, j - k, pair) + 2 * k;
+        for (a = 0; a < m->n_active; a++) {
+            const size_t pair = m->active[a];
 
-            for (v = 0; v < 4;
-                 v++) { /* the pair's masses, one of each in turn */
-                const int16x4x2_t mass = vld2_s16(row + 8 * v);
-
-                sum[v] = vmlal_n_s16(sum[v], mass.val[0], narrow[2 * pair]);
-                sum[v] = vmlal_n_s16(sum[v], mass.val[1], narrow[2 * pair + 1]);
-            }
+            add_products(sum,
+                         hmm->short_pairs +
+                             bbans_tile_row(stride, j - k, pair) + 2 * k,
+                         m->narrow + 2 * pair);
         }
+        BBANS_UNROLLED
         for (v = 0; v < 4; v++)
             vst1q_u32(predicted + j + 4 * v,
                       vmaxq_u32(vreinterpretq_u32_s32(sum[v]), least));
     }
+}
+
+/* Two sequences, which share the loads of the masses: worth it where these do
+ * not fit the first cache, and most pairs have a weight. */
+#define SHARED_STRIDE 256
+
+static void predict_two(const bbans_hmm *hmm, const short_weights *m,
+                        uint32_t *const *predicted)
+{
+    const uint32x4_t least = vdupq_n_u32(hmm->floor);
+    const size_t stride = hmm->stride;
+    size_t j, pair, v;
+
+    for (j = 0; j < stride; j += 16) {
+        const size_t k = j % BBANS_TILE;
+        int32x4_t first[4], second[4];
+
+        BBANS_UNROLLED
+        for (v = 0; v < 4; v++)
+            first[v] = second[v] = vdupq_n_s32(0);
+        for (pair = 0; pair < stride / 2; pair++) {
+            const int16_t *row =
+                hmm->short_pairs + bbans_tile_row(stride, j - k, pair) + 2 * k;
+
+            add_products(first, row, m[0].narrow + 2 * pair);
+            add_products(second, row, m[1].narrow + 2 * pair);
+        }
+        BBANS_UNROLLED
+        for (v = 0; v < 4; v++) {
+            vst1q_u32(predicted[0] + j + 4 * v,
+                      vmaxq_u32(vreinterpretq_u32_s32(first[v]), least));
+            vst1q_u32(predicted[1] + j + 4 * v,
+                      vmaxq_u32(vreinterpretq_u32_s32(second[v]), least));
+        }
+    }
+}
+
+static void predict(const bbans_hmm *hmm, uint32_t *const *predicted, size_t n)
+{
+    const size_t stride = hmm->stride;
+    short_weights m[2];
+    size_t q;
+
+    for (q = 0; q < n; q++)
+        read_pairs(predicted[q], stride, &m[q]);
+    if (n == 2 && stride >= SHARED_STRIDE && 8 * m[0].n_active >= 3 * stride &&
+        8 * m[1].n_active >= 3 * stride)
+        predict_two(hmm, m, predicted);
+    else
+        for (q = 0; q < n; q++)
+            predict_one(hmm, &m[q], predicted[q]);
+}
+
+static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
+                   uint32_t *predicted, uint32_t *filtered)
+{
+    weigh(predicted, emitting, hmm->stride, filtered);
+    predict(hmm, &predicted, 1);
 }
 
 static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
@@ -217,6 +308,8 @@ static uint32_t short_dot(const int16_t *weight, const int16_t *value,
 #include "guess.h"
 
 const bbans_hmm_kernels bbans_hmm_neon = {.filter = filter,
+                                          .weigh = weigh,
+                                          .predict = predict,
                                           .posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,

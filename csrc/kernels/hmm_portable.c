@@ -4,38 +4,16 @@
 #include "../bbans_internal.h"
 
 /* min(32767, (w + 2^16) >> 17) without passing 32 bits */
-static int16_t narrow(uint32_t w)
+static uint32_t narrow(uint32_t w)
 {
     const uint32_t m = ((w >> 16) + 1) >> 1;
 
-    return (int16_t)(m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX);
+    return m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX;
 }
 
-/* sum m_i <= 2^15 + K/2 <= 34816 and Ah < 2^15: partial sums are below 2^31.
- * Inner products of 16-bit factors are a form that compilers vectorise. */
-static void predict(const bbans_hmm *hmm, const uint32_t *filtered,
-                    uint32_t *predicted)
+static void weigh(uint32_t *predicted, const uint32_t *emitting, size_t stride,
+                  uint32_t *filtered)
 {
-    const size_t stride = hmm->stride;
-    int16_t m[BBANS_STATES_MAX];
-    size_t i, j;
-
-    for (i = 0; i < stride; i++)
-        m[i] = narrow(filtered[i]);
-    for (j = 0; j < stride; j++) {
-        const int16_t *column = hmm->short_columns + j * stride;
-        uint32_t sum = 0;
-
-        for (i = 0; i < stride; i++)
-            sum += (uint32_t)(m[i] * column[i]);
-        predicted[j] = sum > hmm->floor ? sum : hmm->floor;
-    }
-}
-
-static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
-                   uint32_t *predicted, uint32_t *filtered)
-{
-    const size_t stride = hmm->stride;
     uint64_t sum = 0;
     int shift;
     size_t i;
@@ -47,7 +25,46 @@ static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
     shift = bbans_bit_length(sum) - BBANS_FILTER_BITS;
     for (i = 0; i < stride; i++)
         filtered[i] = bbans_scaled((uint64_t)predicted[i] * emitting[i], shift);
-    predict(hmm, filtered, predicted);
+    for (i = 0; i < stride / 2; i++)
+        predicted[i] = narrow(filtered[2 * i]) | narrow(filtered[2 * i + 1])
+                                                     << 16;
+}
+
+/* sum m_i <= 2^15 + K/2 <= 34816 and Ah < 2^15: partial sums are below 2^31.
+ * Inner products of 16-bit factors are a form that compilers vectorise. */
+static void predict_one(const bbans_hmm *hmm, uint32_t *predicted)
+{
+    const size_t stride = hmm->stride;
+    int16_t m[BBANS_STATES_MAX];
+    size_t i, j;
+
+    for (i = 0; i < stride; i += 2) {
+        m[i] = (int16_t)(predicted[i / 2] & BBANS_SHORT_MAX);
+        m[i + 1] = (int16_t)(predicted[i / 2] >> 16);
+    }
+    for (j = 0; j < stride; j++) {
+        const int16_t *column = hmm->short_columns + j * stride;
+        uint32_t sum = 0;
+
+        for (i = 0; i < stride; i++)
+            sum += (uint32_t)(m[i] * column[i]);
+        predicted[j] = sum > hmm->floor ? sum : hmm->floor;
+    }
+}
+
+static void predict(const bbans_hmm *hmm, uint32_t *const *predicted, size_t n)
+{
+    size_t q;
+
+    for (q = 0; q < n; q++)
+        predict_one(hmm, predicted[q]);
+}
+
+static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
+                   uint32_t *predicted, uint32_t *filtered)
+{
+    weigh(predicted, emitting, hmm->stride, filtered);
+    predict_one(hmm, predicted);
 }
 
 static uint64_t product(const uint32_t *filtered, const uint32_t *into,
@@ -153,6 +170,8 @@ static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 }
 
 const bbans_hmm_kernels bbans_hmm_portable = {.filter = filter,
+                                              .weigh = weigh,
+                                              .predict = predict,
                                               .posterior = posterior,
                                               .interval = interval,
                                               .dot = dot,

@@ -50,10 +50,11 @@ static inline uint32_t sum_of_4(v128_t v)
 
 /* ---- Filter -------------------------------------------------------------- */
 
-/* Filtered weights, and the short ones m. */
-static inline void weigh(const uint32_t *predicted, const uint32_t *emitting,
-                         size_t stride, int right, int left, uint32_t *filtered,
-                         int16_t *narrow)
+/* Filtered weights, and the short ones m, min(32767, ((w >> 16) + 1) >> 1): the
+ * average with 0 rounds up. */
+static inline void weigh_by(uint32_t *predicted, const uint32_t *emitting,
+                            size_t stride, int right, int left,
+                            uint32_t *filtered)
 {
     size_t i, v;
 
@@ -66,21 +67,34 @@ static inline void weigh(const uint32_t *predicted, const uint32_t *emitting,
             wasm_v128_store(filtered + i + 4 * v, w[v]);
             w[v] = wasm_u32x4_shr(w[v], 16);
         }
-        /* min(32767, (w + 1) >> 1): the average with 0 rounds up */
         wasm_v128_store(
-            narrow + i,
+            predicted + i / 2,
             wasm_u16x8_min(wasm_u16x8_avgr(wasm_u16x8_narrow_i32x4(w[0], w[1]),
                                            wasm_u16x8_const_splat(0)),
                            wasm_u16x8_const_splat(BBANS_SHORT_MAX)));
     }
 }
 
+static void weigh(uint32_t *predicted, const uint32_t *emitting, size_t stride,
+                  uint32_t *filtered)
+{
+    const int right =
+        bbans_bit_length(product_sum(predicted, emitting, stride)) -
+        BBANS_FILTER_BITS;
+
+    if (right < 0)
+        weigh_by(predicted, emitting, stride, right, 1, filtered);
+    else
+        weigh_by(predicted, emitting, stride, right, 0, filtered);
+}
+
 /* Four columns for each of `vectors` from this one of the tile on, by the pairs
  * of states that have a weight. */
-static inline void predict(const int16_t *column, size_t width,
-                           const int16_t *narrow, const uint16_t *active,
-                           size_t n_active, v128_t least, size_t vectors,
-                           uint32_t *predicted)
+static inline void predict_columns(const int16_t *column, size_t width,
+                                   const int16_t *narrow,
+                                   const uint16_t *active, size_t n_active,
+                                   v128_t least, size_t vectors,
+                                   uint32_t *predicted)
 {
     v128_t sum[8];
     size_t a, v;
@@ -103,22 +117,15 @@ static inline void predict(const int16_t *column, size_t width,
         wasm_v128_store(predicted + 4 * v, wasm_u32x4_max(sum[v], least));
 }
 
-static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
-                   uint32_t *predicted, uint32_t *filtered)
+static void predict_one(const bbans_hmm *hmm, uint32_t *predicted)
 {
-    const size_t stride = hmm->stride;
     const v128_t least = wasm_u32x4_splat(hmm->floor);
-    const int right =
-        bbans_bit_length(product_sum(predicted, emitting, stride)) -
-        BBANS_FILTER_BITS;
+    const size_t stride = hmm->stride;
     int16_t narrow[BBANS_STATES_MAX];
     uint16_t active[BBANS_STATES_MAX / 2];
     size_t i, j, k, n = 0;
 
-    if (right < 0)
-        weigh(predicted, emitting, stride, right, 1, filtered, narrow);
-    else
-        weigh(predicted, emitting, stride, right, 0, filtered, narrow);
+    memcpy(narrow, predicted, 2 * stride);
     for (i = 0; i < stride / 2; i++) {
         active[n] = (uint16_t)i;
         n += (narrow[2 * i] | narrow[2 * i + 1]) != 0;
@@ -128,12 +135,27 @@ static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
         const int16_t *tile = hmm->short_pairs + bbans_tile_row(stride, j, 0);
 
         for (k = 0; k + 32 <= width; k += 32)
-            predict(tile + 2 * k, width, narrow, active, n, least, 8,
-                    predicted + j + k);
+            predict_columns(tile + 2 * k, width, narrow, active, n, least, 8,
+                            predicted + j + k);
         if (k < width)
-            predict(tile + 2 * k, width, narrow, active, n, least, 4,
-                    predicted + j + k);
+            predict_columns(tile + 2 * k, width, narrow, active, n, least, 4,
+                            predicted + j + k);
     }
+}
+
+static void predict(const bbans_hmm *hmm, uint32_t *const *predicted, size_t n)
+{
+    size_t q;
+
+    for (q = 0; q < n; q++)
+        predict_one(hmm, predicted[q]);
+}
+
+static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
+                   uint32_t *predicted, uint32_t *filtered)
+{
+    weigh(predicted, emitting, hmm->stride, filtered);
+    predict_one(hmm, predicted);
 }
 
 /* ---- Posterior ----------------------------------------------------------- */
@@ -293,6 +315,8 @@ static uint32_t short_dot(const int16_t *weight, const int16_t *value,
 #include "guess.h"
 
 const bbans_hmm_kernels bbans_hmm_wasm = {.filter = filter,
+                                          .weigh = weigh,
+                                          .predict = predict,
                                           .posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,

@@ -21,6 +21,18 @@
 
 /* ---- Weights ------------------------------------------------------------- */
 
+HMM static inline V shifted(V v, scaling s, int left)
+{
+    return left ? SLL_BY(v, s.count) : SRL_BY(v, s.count);
+}
+
+/* Results are below 2^32, so odd ones move into the upper halves. */
+HMM static inline V scaled(V a, V b, scaling s, int left)
+{
+    return OR(shifted(EVEN(a, b), s, left),
+              SLL(shifted(ODD(a, b), s, left), 32));
+}
+
 HMM static inline void absorb_by(uint32_t *u, const uint32_t *f, size_t stride,
                                  scaling s, int left)
 {

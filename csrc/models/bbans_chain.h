@@ -26,8 +26,32 @@ static inline uint32_t *bbans_chain_column(const bbans_hmm *hmm,
 static inline void bbans_chain_filter(const bbans_hmm *hmm, bbans_stream *s,
                                       const uint32_t *emitting)
 {
-    bbans_hmm_step(hmm, emitting, (uint32_t *)s->belief,
-                   (uint32_t *)s->record);
+    bbans_hmm_step(hmm, emitting, (uint32_t *)s->belief, (uint32_t *)s->record);
+}
+
+/* Its halves: the record after x[t]; and the beliefs of n streams after the
+ * steps before.  Sparse transitions leave nothing worth being late. */
+static inline void bbans_chain_weigh(const bbans_hmm *hmm, bbans_stream *s,
+                                     const uint32_t *emitting)
+{
+    if (hmm->sparse.first != NULL)
+        bbans_chain_filter(hmm, s, emitting);
+    else
+        bbans_kernel.hmm->weigh((uint32_t *)s->belief, emitting, hmm->stride,
+                                (uint32_t *)s->record);
+}
+
+static inline void bbans_chain_advance(const bbans_hmm *hmm,
+                                       bbans_stream *const *s, size_t n)
+{
+    uint32_t *predicted[BBANS_BATCH];
+    size_t i;
+
+    if (hmm->sparse.first != NULL)
+        return;
+    for (i = 0; i < n; i++)
+        predicted[i] = (uint32_t *)s[i]->belief;
+    bbans_kernel.hmm->predict(hmm, predicted, n);
 }
 
 /* The running sums of P(z_t | z_t-1), or of P(z_1). */

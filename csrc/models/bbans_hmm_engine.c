@@ -28,6 +28,14 @@ static void start(const bbans_state_space *model, void *belief)
     memcpy(belief, hmm->initial, hmm->stride * sizeof *hmm->initial);
 }
 
+/* The masses with which the states emit x[t]; with contexts they have been put
+ * into the scratch. */
+static const uint32_t *emitting_of(const bbans_hmm *hmm, const bbans_stream *s)
+{
+    return hmm->contexts == NULL ? bbans_emitting(hmm, symbols_of(s)[s->t])
+                                 : bbans_chain_column(hmm, s);
+}
+
 /* In contexts in which x[t] is placed. */
 static void filter_placed(const bbans_hmm *hmm, bbans_stream *s,
                           const bbans_path *path)
@@ -60,7 +68,6 @@ static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
             bbans_pop_entry(&s->lane, edge, hmm->symbols, hmm->prec);
 
         x[s->t] = (uint32_t)k;
-        bbans_chain_filter(hmm, s, bbans_emitting(hmm, k));
         return;
     }
     bbans_kernel.hmm->walk(hmm, x, s->t, &path);
@@ -68,7 +75,12 @@ static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
                        bbans_slot_bits(s->lane.x, BBANS_CONTEXT_BITS), x + s->t,
                        &first, &freq);
     bbans_lane_advance_bits(&s->lane, first, freq, BBANS_CONTEXT_BITS);
-    filter_placed(hmm, s, &path);
+    bbans_context_column(hmm, &path, x[s->t], bbans_chain_column(hmm, s));
+}
+
+static void weigh_popped(const bbans_hmm *hmm, bbans_stream *s)
+{
+    bbans_chain_weigh(hmm, s, emitting_of(hmm, s));
 }
 
 static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
@@ -110,18 +122,28 @@ static int accepts(const bbans_state_space *model, const void *x, size_t n)
     return 1;
 }
 
-static void filter(const bbans_hmm *hmm, bbans_stream *s)
+static void place(const bbans_hmm *hmm, bbans_stream *s)
 {
     const uint32_t *x = symbols_of(s);
     bbans_path path;
 
-    if (hmm->contexts == NULL) {
-        bbans_chain_filter(hmm, s, bbans_emitting(hmm, x[s->t]));
+    if (hmm->contexts == NULL)
         return;
-    }
     bbans_kernel.hmm->walk(hmm, x, s->t, &path);
     bbans_kernel.hmm->place(&path, x[s->t]);
-    filter_placed(hmm, s, &path);
+    bbans_context_column(hmm, &path, x[s->t], bbans_chain_column(hmm, s));
+}
+
+static void filter(const bbans_hmm *hmm, bbans_stream *s)
+{
+    place(hmm, s);
+    bbans_chain_filter(hmm, s, emitting_of(hmm, s));
+}
+
+static void weigh(const bbans_hmm *hmm, bbans_stream *s)
+{
+    place(hmm, s);
+    bbans_chain_weigh(hmm, s, emitting_of(hmm, s));
 }
 
 static void push_likelihood(const bbans_hmm *hmm, bbans_stream *s)
@@ -165,12 +187,14 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 #endif /* BBANS_DECODER_ONLY */
 
 #define MODEL bbans_hmm
+#define ADVANCE bbans_chain_advance
 #define push_prior bbans_chain_push_prior
 #define pop_prior bbans_chain_pop_prior
 #define push_posterior bbans_chain_push_posterior
 #define pop_posterior bbans_chain_pop_posterior
 #include "bbans_steps.h"
 #undef MODEL
+#undef ADVANCE
 
 static const bbans_engine engine = {
     .type = BBANS_MODEL_HMM,

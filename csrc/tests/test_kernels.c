@@ -81,6 +81,39 @@ static void random_weights(uint32_t *w, size_t states, size_t stride,
     w[below((uint32_t)states)] |= 1;
 }
 
+/* The halves of a step, whose whole is `filter`: of one sequence, or of two
+ * that go on from these weights and from others of the same model. */
+static void check_halves(const bbans_kernels *portable,
+                         const bbans_kernels *kernels, const bbans_hmm *hmm,
+                         const uint32_t *emitting, const uint32_t *predicted)
+{
+    const size_t stride = hmm->stride, n = 1 + below(2);
+    uint32_t p[6][STATES_MAX + 16], w[3][STATES_MAX + 16];
+    uint32_t *const one[2] = {p[0], p[1]}, *const other[2] = {p[2], p[3]};
+    size_t q;
+
+    memcpy(p[0], predicted, 4 * stride);
+    memcpy(p[1], predicted, 4 * stride);
+    if (below(2) == 0)
+        random_weights(p[1], hmm->states, stride, (uint64_t)1 << 31);
+    for (q = 0; q < 2; q++) {
+        memcpy(p[2 + q], p[q], 4 * stride);
+        memcpy(p[4 + q], p[q], 4 * stride);
+        portable->hmm->weigh(p[q], emitting, stride, w[0]);
+        kernels->hmm->weigh(p[2 + q], emitting, stride, w[1]);
+        CHECK(memcmp(p[q], p[2 + q], 2 * stride) == 0);
+        CHECK(memcmp(w[0], w[1], 4 * stride) == 0);
+        portable->hmm->filter(hmm, emitting, p[4 + q], w[2]);
+        CHECK(memcmp(w[0], w[2], 4 * stride) == 0);
+    }
+    portable->hmm->predict(hmm, one, n);
+    kernels->hmm->predict(hmm, other, n);
+    for (q = 0; q < n; q++) {
+        CHECK(memcmp(p[q], p[4 + q], 4 * stride) == 0);
+        CHECK(memcmp(p[q], p[2 + q], 4 * stride) == 0);
+    }
+}
+
 static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
                     size_t states, unsigned prec)
 {
@@ -108,6 +141,7 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
         kernels->hmm->filter(hmm, bbans_emitting(hmm, x), p[1], w[1]);
         CHECK(memcmp(p[0], p[1], 4 * stride) == 0);
         CHECK(memcmp(w[0], w[1], 4 * stride) == 0);
+        check_halves(portable, kernels, hmm, bbans_emitting(hmm, x), p[0]);
         if (step % 4 == 1)
             random_weights(w[0], states, stride, (uint64_t)1 << 32);
         CHECK(portable->hmm->posterior(w[0], into, stride, edge[0]) ==
