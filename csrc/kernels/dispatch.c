@@ -139,7 +139,7 @@ static const struct {
       .hmm = &bbans_hmm_avx2,
       .levels = &bbans_levels_avx2,
       .lanes = &bbans_lanes_avx2,
-      .totals = &bbans_totals_portable,
+      .totals = &bbans_totals_avx2,
       .rows = &bbans_rows_avx2,
       .predict = &bbans_predict_avx2,
       .residual = &bbans_residual_avx2,
