@@ -191,24 +191,33 @@ AVX2 static size_t find(const uint32_t *w, size_t n, uint32_t slot,
  * if one is 2^29 or more, or a weight is none, that is known of all the rows,
  * and weighing them one by one tells of which. */
 
-/* LOAD(eight_of + 8 - n) has all bits in its first n elements. */
-static const uint32_t eight_of[16] = {UINT32_MAX, UINT32_MAX, UINT32_MAX,
-                                      UINT32_MAX, UINT32_MAX, UINT32_MAX,
-                                      UINT32_MAX, UINT32_MAX};
+/* All bits in the first n of 64 elements: from element 64 - n on. */
+#define ONES_8                                                                 \
+    UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX,    \
+        UINT32_MAX, UINT32_MAX
+static const uint32_t first_ones[2 * BLOCK] = {ONES_8, ONES_8, ONES_8, ONES_8,
+                                               ONES_8, ONES_8, ONES_8, ONES_8};
 
-INLINED __m256i first_of_8(size_t n)
-{
-    return LOAD(eight_of + 8 - (n < 8 ? n : 8));
-}
-
-/* Of n weights, and 0 beyond them: as weights_at, but no more is read. */
+/* Weights k .. k + n - 1, n < 8, and 0 beyond them, where nothing is read. */
 INLINED __m256i some_weights_at(const uint8_t *row, int type, size_t k,
                                 size_t n)
 {
-    uint8_t last[64] = {0};
-    const size_t size = type == BBANS_F64 ? 8 : 4;
+    const __m256i some = LOAD(first_ones + BLOCK - n);
+    const double *d = (const double *)(const void *)row + k;
+    double last[8];
 
-    memcpy(last, row + k * size, n * size);
+    if (type != BBANS_F64) {
+        STORE(last,
+              _mm256_maskload_epi32((const int *)(const void *)row + k, some));
+        return weights_at(last, type, 0);
+    }
+    _mm256_storeu_pd(
+        last, _mm256_maskload_pd(
+                  d, _mm256_cvtepi32_epi64(_mm256_castsi256_si128(some))));
+    _mm256_storeu_pd(
+        last + 4,
+        _mm256_maskload_pd(
+            d + 4, _mm256_cvtepi32_epi64(_mm256_extracti128_si256(some, 1))));
     return weights_at(last, type, 0);
 }
 
@@ -217,36 +226,43 @@ INLINED int is_too_large(__m256i any)
     return !_mm256_testz_si256(any, _mm256_set1_epi32((int)0xe0000000));
 }
 
-/* Weights j .. j + 7 without the extra 1 to *all, and those before k to
- * *before. */
-INLINED void add_8(__m256i w, size_t j, size_t k, __m256i *all, __m256i *before,
-                   __m256i *any)
+/* Eight weights without the extra 1 to *all, and those in `below` to *before.
+ */
+INLINED void add_8(__m256i w, const uint32_t *below, __m256i *all,
+                   __m256i *before, __m256i *any)
 {
     *any = _mm256_or_si256(*any, w);
     *all = _mm256_add_epi32(*all, w);
-    *before = _mm256_add_epi32(
-        *before, _mm256_and_si256(w, first_of_8(k > j ? k - j : 0)));
+    *before = _mm256_add_epi32(*before, _mm256_and_si256(w, LOAD(below)));
 }
 
-/* Of one row, as sums down its columns. */
+/* A row, and what of it is before weight k, as sums down its columns. */
 INLINED void add_row(const uint8_t *row, int type, size_t symbols, size_t k,
                      __m256i *all, __m256i *before, __m256i *any)
 {
-    size_t j = 0;
+    size_t i, j;
 
     *all = *before = _mm256_setzero_si256();
-    for (; j + 32 <= symbols; j += 32) { /* 2^29 + 4 2^29 < 2^32 */
-        add_8(weights_at(row, type, j), j, k, all, before, any);
-        add_8(weights_at(row, type, j + 8), j + 8, k, all, before, any);
-        add_8(weights_at(row, type, j + 16), j + 16, k, all, before, any);
-        add_8(weights_at(row, type, j + 24), j + 24, k, all, before, any);
-        *any = _mm256_or_si256(*any, *all);
+    for (i = 0; i < symbols; i += BLOCK) {
+        const size_t n = symbols - i < BLOCK ? symbols - i : BLOCK;
+        const size_t left = k < i ? 0 : k - i < BLOCK ? k - i : BLOCK;
+        const uint32_t *below = first_ones + BLOCK - left;
+
+        for (j = 0; j + 32 <= n; j += 32) { /* 2^29 + 4 2^29 < 2^32 */
+            const uint8_t *at = row + bbans_row_bytes(type, i + j);
+
+            add_8(weights_at(at, type, 0), below + j, all, before, any);
+            add_8(weights_at(at, type, 8), below + j + 8, all, before, any);
+            add_8(weights_at(at, type, 16), below + j + 16, all, before, any);
+            add_8(weights_at(at, type, 24), below + j + 24, all, before, any);
+            *any = _mm256_or_si256(*any, *all);
+        }
+        for (; j + 8 <= n; j += 8)
+            add_8(weights_at(row, type, i + j), below + j, all, before, any);
+        if (j < n)
+            add_8(some_weights_at(row, type, i + j, n - j), below + j, all,
+                  before, any);
     }
-    for (; j + 8 <= symbols; j += 8)
-        add_8(weights_at(row, type, j), j, k, all, before, any);
-    if (j < symbols)
-        add_8(some_weights_at(row, type, j, symbols - j), j, k, all, before,
-              any);
     *any = _mm256_or_si256(*any, *all);
 }
 
@@ -262,12 +278,25 @@ INLINED __m128i sums_across(const __m256i *v, __m256i *any)
                          _mm256_extracti128_si256(c, 1));
 }
 
+/* One weight, with the extra 1. */
+INLINED uint32_t weight_at(const uint8_t *row, int type, size_t k)
+{
+    const void *at = row + bbans_row_bytes(type, k);
+
+    if (type == BBANS_F32)
+        return 1 + (uint32_t)_mm_cvttss_si32(_mm_mul_ss(
+                       _mm_load_ss((const float *)at), _mm_set_ss(0x1p27f)));
+    if (type == BBANS_F64)
+        return 1 + (uint32_t)_mm_cvttsd_si32(_mm_mul_sd(
+                       _mm_load_sd((const double *)at), _mm_set_sd(0x1p27)));
+    return *(const uint32_t *)at;
+}
+
 INLINED void four_intervals(const uint8_t *row, int type, size_t symbols,
                             const uint32_t *k, uint32_t *start, uint32_t *freq,
                             uint32_t *total, __m256i *any)
 {
     const size_t bytes = bbans_row_bytes(type, symbols);
-    const size_t size = type == BBANS_F64 ? 8 : 4;
     __m256i all[4], before[4];
     __m128i totals, starts;
     size_t j;
@@ -276,8 +305,7 @@ INLINED void four_intervals(const uint8_t *row, int type, size_t symbols,
         if (bytes <= BBANS_ROWS_AHEAD)
             bbans_prefetch(row, BBANS_ROWS_AHEAD, bytes);
         add_row(row, type, symbols, k[j], &all[j], &before[j], any);
-        (void)bbans_rows_portable.row_interval(row + k[j] * size, type, 1, 0,
-                                               &start[j], &freq[j]);
+        freq[j] = weight_at(row, type, k[j]);
     }
     totals = sums_across(all, any);
     starts = sums_across(before, any);
@@ -360,7 +388,7 @@ INLINED uint32_t weigh_eights(const uint8_t *row, int type, size_t k, size_t n,
             STORE(w + k + at, _mm256_add_epi32(v, extra));
             sum = _mm256_add_epi32(sum, _mm256_add_epi32(v, extra));
         } else if (at < n) {
-            const __m256i some = first_of_8(n - at);
+            const __m256i some = LOAD(first_ones + BLOCK - (n - at));
             const __m256i v = some_weights_at(row, type, k + at, n - at);
             const __m256i v1 =
                 _mm256_add_epi32(v, _mm256_and_si256(extra, some));
