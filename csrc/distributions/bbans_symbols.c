@@ -154,6 +154,7 @@ typedef struct {
     const uint32_t *one; /* masses of bit 1, or NULL   */
     int row_type;
     const bbans_coded_symbol *share; /* of the symbols of one row, or NULL */
+    const bbans_cells *cells;        /* of that row, or NULL            */
     uint32_t limit;                  /* of the symbols */
     uint32_t scratch[CHUNK];
 } coder;
@@ -269,12 +270,29 @@ static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
     return BBANS_OK;
 }
 
+/* Pop the whole rounds of n symbols under one row for which there are words;
+ * returns how many symbols those are. */
+static size_t pop_under(bbans_message *msg, const coder *c, uint32_t *symbol,
+                        size_t n)
+{
+    const uint32_t *top = msg->tail + msg->tail_len;
+
+    n = n < msg->tail_len ? n : msg->tail_len;
+    n -= n % msg->lanes;
+    top = bbans_kernel.lanes->pop_rounds(msg->head, msg->lanes, &c->model.table,
+                                         c->cells, symbol, n, top);
+    msg->tail_len = (size_t)(top - msg->tail);
+    return n;
+}
+
 /* Symbols first .. n - 1; nowhere if symbol is NULL. */
 static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
                               int type, size_t first, size_t n)
 {
     bbans_span span[CHUNK];
     uint32_t scratch[CHUNK];
+    const size_t chunk = /* of whole rounds */
+        c->cells != NULL ? CHUNK - CHUNK % msg->lanes : CHUNK;
     size_t i, count, run, done;
 
     for (; first < n; first += count) {
@@ -283,7 +301,7 @@ static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
 
         if (symbol != NULL && (type == BBANS_U32 || type == BBANS_I32))
             value = (uint32_t *)symbol + first; /* where they are to be */
-        count = n - first < CHUNK ? n - first : CHUNK;
+        count = n - first < chunk ? n - first : chunk;
         if (!open_chunk(c, first, count)) {
             status = BBANS_ERR_SYMBOL;
             count = 0;
@@ -297,6 +315,11 @@ static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
         for (i = 0; msg->lanes > 1 && i < count; i += run) {
             const size_t lane = (first + i) % msg->lanes;
 
+            if (c->cells != NULL && lane == 0) {
+                run = pop_under(msg, c, value + i, count - i);
+                if (run > 0)
+                    continue;
+            }
             run = msg->lanes - lane < count - i ? msg->lanes - lane : count - i;
             c->loops->find(&c->model, i, msg->head + lane, run, value + i,
                            span);
@@ -320,15 +343,24 @@ static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
     return BBANS_OK;
 }
 
-/* Whether that is worth the shares of the symbols. */
-static int goes_in_rounds(const bbans_message *msg, const bbans_table *table,
-                          size_t n)
+/* Whether rounds, which take time to prepare, are worth it. */
+static int goes_in_rounds(const struct bbans_call *call,
+                          const bbans_table *table, size_t prepared)
 {
-    return bbans_kernel.lanes->push_rounds != NULL &&
-           msg->lanes % BBANS_ROUND_LANES == 0 && msg->lanes <= CHUNK &&
-           n >= 4 * table->symbols && n >= 2 * msg->lanes &&
+    return call->msg->lanes % BBANS_ROUND_LANES == 0 &&
+           call->msg->lanes <= BBANS_ROUND_LANES_MAX &&
+           call->n >= 4 * prepared && call->n >= 2 * call->msg->lanes &&
            table->symbols <= BBANS_CODED_SYMBOLS_MAX &&
            table->prec >= BBANS_ROUND_PREC_MIN;
+}
+
+/* So many that nearly all slots are of the first two symbols of their cell. */
+static unsigned cell_bits(const bbans_table *table)
+{
+    unsigned bits = 4 + (unsigned)bbans_bit_length(table->symbols - 1);
+
+    bits = bits < BBANS_CELL_BITS_MAX ? bits : BBANS_CELL_BITS_MAX;
+    return bits < table->prec - 4 ? bits : table->prec - 4;
 }
 
 /* Code the array by these loops, on a message. */
@@ -390,11 +422,32 @@ static bbans_status symbols_find(const bbans_distribution *d, void *scratch,
     return BBANS_OK;
 }
 
+static bbans_status push_in_rounds(coder *c, const struct bbans_call *call)
+{
+    bbans_coded_symbol coded[BBANS_CODED_SYMBOLS_MAX];
+
+    if (bbans_kernel.lanes->prepare_row(c->model.table.cdf,
+                                        c->model.table.symbols, coded))
+        c->share = coded;
+    return code_array(c, call);
+}
+
+static bbans_status pop_in_rounds(coder *c, const struct bbans_call *call,
+                                  unsigned bits)
+{
+    bbans_cells cells;
+
+    bbans_table_cells(&c->model.table, bits, &cells);
+    c->cells = &cells;
+    return code_array(c, call);
+}
+
 static bbans_status symbols_code(const bbans_distribution *d,
                                  const struct bbans_call *call)
 {
     static const bbans_value_coder values = {symbols_list, symbols_find};
-    bbans_coded_symbol share[BBANS_CODED_SYMBOLS_MAX];
+    const bbans_table *table = (const bbans_table *)d->form;
+    unsigned bits;
     coder c;
 
     if (call->msg == NULL)
@@ -402,19 +455,24 @@ static bbans_status symbols_code(const bbans_distribution *d,
     if (bbans_check_type(call, d->limit) != BBANS_OK)
         return BBANS_ERR_TYPE;
     c.loops = d->array[0].data == NULL ? &fixed_loops : &indexed_loops;
-    c.model.table = *(const bbans_table *)d->form;
-    c.model.prec = c.model.table.prec;
+    c.model.table = *table;
+    c.model.prec = table->prec;
     c.row = d->array[0].data;
     c.row_type = d->array[0].type;
     c.one = NULL;
     c.share = NULL;
+    c.cells = NULL;
     c.limit = d->limit;
-    if (!call->pops && c.row == NULL && bbans_room(call->msg) >= call->n &&
-        goes_in_rounds(call->msg, &c.model.table, call->n)) {
-        bbans_kernel.lanes->prepare_row(c.model.table.cdf,
-                                        c.model.table.symbols, share);
-        c.share = share;
-    }
+    if (c.row != NULL)
+        return code_array(&c, call);
+    bits = cell_bits(table);
+    if (call->pops && bbans_kernel.lanes->pop_rounds != NULL &&
+        goes_in_rounds(call, table, (size_t)1 << bits))
+        return pop_in_rounds(&c, call, bits);
+    if (!call->pops && bbans_kernel.lanes->push_rounds != NULL &&
+        bbans_room(call->msg) >= call->n &&
+        goes_in_rounds(call, table, table->symbols))
+        return push_in_rounds(&c, call);
     return code_array(&c, call);
 }
 
@@ -493,6 +551,7 @@ static bbans_status bernoulli_code(const bbans_distribution *d,
     c.row = NULL;
     c.one = (const uint32_t *)d->array[0].data;
     c.share = NULL;
+    c.cells = NULL;
     c.limit = d->limit;
     return code_array(&c, call);
 }
@@ -524,6 +583,7 @@ static void uniform_coder(coder *c, uint32_t total)
     c->row = NULL;
     c->one = NULL;
     c->share = NULL;
+    c->cells = NULL;
     c->limit = total;
 }
 

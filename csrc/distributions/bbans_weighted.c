@@ -163,7 +163,7 @@ static size_t pop_run(bbans_message *msg, size_t lane, const rows *r, size_t at,
             slot[i] -= start;
         }
         top = bbans_kernel.totals->pop_finish(msg->head + lane, quotient, slot,
-                                              freq, r->total + at, n, top);
+                                              freq, n, top);
         msg->tail_len = (size_t)(top - msg->tail);
         return n;
     }

@@ -233,7 +233,28 @@ typedef struct {
 #define BBANS_CODED_SYMBOLS_MAX 1 /* no kernel has them */
 #endif
 #define BBANS_ROUND_LANES 16
+#define BBANS_ROUND_LANES_MAX 512
 #define BBANS_ROUND_PREC_MIN 13
+
+/* A row in 2^bits equal parts: of each, the first symbol that has slots in it,
+ * and the symbol after that one, whose frequency is freq ^ other. */
+#ifdef BBANS_HAVE_X86
+#define BBANS_CELL_BITS_MAX 11
+#else
+#define BBANS_CELL_BITS_MAX 0 /* no kernel has them */
+#endif
+typedef struct {
+    uint32_t start, freq, other, after;
+} bbans_cell;
+
+typedef struct {
+    unsigned bits; /* 4 to prec - 4 */
+    bbans_cell cell[1 << BBANS_CELL_BITS_MAX];
+} bbans_cells;
+
+/* Those of a table's first row. */
+void bbans_table_cells(const bbans_table *table, unsigned bits,
+                       bbans_cells *cells);
 
 /* Heads are in [2^31, 2^63), as in every message of several lanes.  Push goes
  * from head[n - 1] to head[0]; its words go to `top`, where there is room for n
@@ -253,17 +274,26 @@ typedef struct {
                               const uint32_t *symbol, size_t n, unsigned prec,
                               uint32_t *top);
     /* The same for *left symbols, whole rounds over all the lanes, a multiple
-     * of BBANS_ROUND_LANES of them, for precisions from BBANS_ROUND_PREC_MIN
-     * on; ends before a round in which one is not below `symbols`, and says in
-     * *left how many are left.  prepare_row is for BBANS_CODED_SYMBOLS_MAX
-     * symbols or fewer.  NULL where this is no faster. */
-    void (*prepare_row)(const uint32_t *edge, size_t symbols,
-                        bbans_coded_symbol *coded);
+     * of BBANS_ROUND_LANES of them up to BBANS_ROUND_LANES_MAX, for precisions
+     * from BBANS_ROUND_PREC_MIN on; ends before a round in which one is not
+     * below `symbols`, and says in *left how many are left.  prepare_row is for
+     * BBANS_CODED_SYMBOLS_MAX symbols or fewer; returns 0 where the machine
+     * does not round as the kernel needs it.  NULL where this is no faster. */
+    int (*prepare_row)(const uint32_t *edge, size_t symbols,
+                       bbans_coded_symbol *coded);
     uint32_t *(*push_rounds)(uint64_t *head, size_t lanes,
                              const bbans_coded_symbol *coded, uint32_t symbols,
                              const uint32_t *symbol, size_t *left,
                              unsigned prec, uint32_t *top);
+    /* Pop n symbols, whole rounds as well, under the one row of a table, by its
+     * cells.  NULL where this is no faster. */
+    const uint32_t *(*pop_rounds)(uint64_t *head, size_t lanes,
+                                  const bbans_table *table,
+                                  const bbans_cells *cells, uint32_t *symbol,
+                                  size_t n, const uint32_t *top);
 } bbans_lanes_kernels;
+
+#define BBANS_SPILLED ((uint64_t)1 << 63) /* above all quotients */
 
 /* Of any totals, not of 2^prec slots. */
 typedef struct {
@@ -276,14 +306,14 @@ typedef struct {
     uint32_t *(*push_shares)(uint64_t *head, const uint32_t *start,
                              const uint32_t *freq, const uint32_t *total,
                              size_t n, uint32_t *top);
-    /* Pop them in two halves: quotient and slot of head[i] in its total, which
-     * leave the head as it is; then the new heads, for rest = slot - start. */
+    /* Pop them in two halves: quotient, with BBANS_SPILLED if the head moves a
+     * word first, and slot of head[i] in its total, which leave the head as it
+     * is; then the new heads, for rest = slot - start. */
     void (*pop_start)(const uint64_t *head, const uint32_t *total, size_t n,
                       uint64_t *quotient, uint32_t *slot);
     const uint32_t *(*pop_finish)(uint64_t *head, const uint64_t *quotient,
                                   const uint32_t *rest, const uint32_t *freq,
-                                  const uint32_t *total, size_t n,
-                                  const uint32_t *top);
+                                  size_t n, const uint32_t *top);
 } bbans_totals_kernels;
 
 #if defined(BBANS_HAVE_X86) || defined(BBANS_HAVE_NEON)
@@ -675,7 +705,8 @@ extern const bbans_factors_kernels bbans_factors_portable, bbans_factors_avx2,
     bbans_factors_neon;
 extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,
     bbans_lanes_avx512, bbans_lanes_neon;
-extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
+extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx2,
+    bbans_totals_avx512;
 extern const bbans_predict_kernels bbans_predict_portable, bbans_predict_avx2,
     bbans_predict_avx512, bbans_predict_neon;
 extern const bbans_mixing_kernels bbans_mixing_portable, bbans_mixing_avx2;

@@ -26,60 +26,114 @@
 
 bbans_kernels bbans_kernel = PORTABLE;
 
-static int is_always_here(void)
-{
-    return 1;
-}
-
-/* The compilers' builtins ask cpuid, and xgetbv whether the operating system
- * saves the registers. */
 #ifdef BBANS_HAVE_X86
 #include <cpuid.h>
 
-static int has_avx2(void)
+/* What cpuid tells; the compilers' builtins for it need a part of their own
+ * library, and say no to everything where that is not linked. */
+typedef struct {
+    unsigned ecx1, ebx7, ecx7, model;
+    int saves_256, saves_512; /* registers, by the operating system */
+    int is_intel;
+} machine;
+
+#define HAS(bits, all) (((bits) & (all)) == (all))
+#define BIT(i) (1u << (i))
+
+/* The system's choice of registers that it saves; to be asked if OSXSAVE says
+ * that there is one. */
+static unsigned saved_registers(void)
 {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("pclmul");
+    unsigned low, high;
+
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
 }
 
-static int has_avx512(void)
+static machine this_machine(void)
 {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni") &&
-           __builtin_cpu_supports("pclmul");
+    const unsigned fma = BIT(12), osxsave = BIT(27), avx = BIT(28);
+    machine m = {0, 0, 0, 0, 0, 0, 0};
+    unsigned a, b, c, d, saved;
+
+    if (!__get_cpuid(0, &a, &b, &c, &d))
+        return m;
+    m.is_intel = b == 0x756e6547 && d == 0x49656e69 && c == 0x6c65746e;
+    if (!__get_cpuid(1, &a, &b, &m.ecx1, &d))
+        return m;
+    if ((a >> 8 & 0xf) == 6) /* the family of all Intel's since 2006 */
+        m.model = (a >> 4 & 0xf) | (a >> 12 & 0xf0);
+    (void)__get_cpuid_count(7, 0, &a, &m.ebx7, &m.ecx7, &d);
+    if (!HAS(m.ecx1, osxsave | avx | fma))
+        return m;
+    saved = saved_registers();
+    m.saves_256 = HAS(saved, 0x06);
+#ifdef __APPLE__ /* saves them from their first use on */
+    m.saves_512 = m.saves_256;
+#else
+    m.saves_512 = HAS(saved, 0xe6);
+#endif
+    return m;
 }
 
-static int has_avx512_vbmi(void)
+#define PCLMULQDQ BIT(1)
+#define POPCNT BIT(23)
+
+static int has_avx2(const machine *m)
 {
-    return has_avx512() && __builtin_cpu_supports("avx512vbmi") &&
-           __builtin_cpu_supports("avx512vbmi2") &&
-           __builtin_cpu_supports("vpclmulqdq");
+    const unsigned avx2 = BIT(5);
+
+    return m->saves_256 && HAS(m->ecx1, PCLMULQDQ | POPCNT) &&
+           HAS(m->ebx7, avx2);
+}
+
+static int has_avx512(const machine *m)
+{
+    const unsigned f = BIT(16), dq = BIT(17), bw = BIT(30), vl = BIT(31);
+    const unsigned vnni = BIT(11);
+
+    return has_avx2(m) && m->saves_512 && HAS(m->ebx7, f | dq | bw | vl) &&
+           HAS(m->ecx7, vnni);
+}
+
+static int has_avx512_vbmi(const machine *m)
+{
+    const unsigned vbmi = BIT(1), vbmi2 = BIT(6), vpclmulqdq = BIT(10);
+
+    return has_avx512(m) && HAS(m->ecx7, vbmi | vbmi2 | vpclmulqdq);
 }
 
 /* Of Intel's from Sapphire Rapids on, whose gathers no microcode slows down; on
  * others single loads are faster.  Model numbers grow, but for Rocket Lake. */
-static int has_fast_gathers(void)
+static int has_fast_gathers(const machine *m)
 {
-    unsigned a, b, c, d, model;
+    return has_avx512_vbmi(m) && m->is_intel && m->model >= 0x8f &&
+           m->model != 0xa7;
+}
+#else
+typedef struct {
+    int unknown;
+} machine;
 
-    if (!has_avx512_vbmi() || !__builtin_cpu_is("intel") ||
-        !__get_cpuid(1, &a, &b, &c, &d))
-        return 0;
-    model = (a >> 4 & 0xf) | (a >> 12 & 0xf0);
-    return (a >> 8 & 0xf) == 6 && model >= 0x8f && model != 0xa7;
+static machine this_machine(void)
+{
+    const machine m = {0};
+
+    return m;
 }
 #endif
+
+static int is_always_here(const machine *m)
+{
+    (void)m;
+    return 1;
+}
 
 /* The best first; a later row of the same set is for machines with less of
  * it. */
 static const struct {
     const char *name;
-    int (*is_here)(void);
+    int (*is_here)(const machine *m);
     bbans_kernels kernels;
 } sets[] = {
 #ifdef BBANS_HAVE_X86
@@ -151,7 +205,7 @@ static const struct {
       .levels = &bbans_levels_avx2,
       .factors = &bbans_factors_avx2,
       .lanes = &bbans_lanes_avx2,
-      .totals = &bbans_totals_portable,
+      .totals = &bbans_totals_avx2,
       .rows = &bbans_rows_avx2,
       .predict = &bbans_predict_avx2,
       .residual = &bbans_residual_avx2,
@@ -228,13 +282,14 @@ static int named_isa(void)
 int bbans_isa_use(int isa)
 {
     const bbans_kernels *chosen = &sets[SETS - 1].kernels;
+    const machine m = this_machine();
     size_t i;
 
     if (isa == BBANS_ISA_BEST)
         isa = named_isa();
     for (i = SETS; i-- > 0;) /* the best comes last */
         if ((isa == BBANS_ISA_BEST || isa == sets[i].kernels.isa) &&
-            sets[i].is_here())
+            sets[i].is_here(&m))
             chosen = &sets[i].kernels;
     bbans_kernel = *chosen;
     return bbans_kernel.isa;
@@ -247,10 +302,11 @@ int bbans_isa_in_use(void)
 
 const char *bbans_isa_name(int isa)
 {
+    const machine m = this_machine();
     size_t i;
 
     for (i = 0; i < SETS; i++)
-        if (isa == sets[i].kernels.isa && sets[i].is_here())
+        if (isa == sets[i].kernels.isa && sets[i].is_here(&m))
             return sets[i].name;
     return NULL;
 }

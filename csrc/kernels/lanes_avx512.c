@@ -357,8 +357,8 @@ AVX512 static inline __m256i up_to_8(const uint32_t *p, __mmask8 here)
     return _mm512_castsi512_si256(_mm512_maskz_loadu_epi32(here, p));
 }
 
-AVX512 static void prepare_row(const uint32_t *edge, size_t symbols,
-                               bbans_coded_symbol *share)
+AVX512 static int prepare_row(const uint32_t *edge, size_t symbols,
+                              bbans_coded_symbol *share)
 {
     const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
     const __m512i last = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
@@ -378,6 +378,7 @@ AVX512 static void prepare_row(const uint32_t *edge, size_t symbols,
         STORE(share + i, _mm512_permutex2var_epi64(both, first, inverse));
         STORE(share + i + 4, _mm512_permutex2var_epi64(both, last, inverse));
     }
+    return 1;
 }
 
 AVX512 static inline few_shares few_of(const bbans_coded_symbol *share)
@@ -661,24 +662,23 @@ AVX512 static void pop_start(const uint64_t *head, const uint32_t *total,
     for (i = 0; i + 8 <= n; i += 8) {
         const __m512i old = LOAD(head + i), all = from_32(total + i);
         __m512i x, q, rest;
-        __mmask8 one_less;
+        __mmask8 spill, one_less;
 
         if (totals_are_small(total + i)) {
             bbans_totals_portable.pop_start(head + i, total + i, 8, quot + i,
                                             slot + i);
             continue;
         }
-        x = _mm512_mask_srli_epi64(
-            old,
-            _mm512_cmpge_epu64_mask(
-                old,
-                _mm512_slli_epi64(_mm512_mul_epu32(all, multiples(all)), 32)),
-            old, 32);
+        spill = _mm512_cmpge_epu64_mask(
+            old, _mm512_slli_epi64(_mm512_mul_epu32(all, multiples(all)), 32));
+        x = _mm512_mask_srli_epi64(old, spill, old, 32);
         q = quotient(x, all);
         rest = sub_low(x, _mm512_mul_epu32(q, all));
         one_less = _mm512_cmpge_epu64_mask(rest, all);
+        q = _mm512_mask_add_epi64(q, one_less, q, _mm512_set1_epi64(1));
         STORE(quot + i,
-              _mm512_mask_add_epi64(q, one_less, q, _mm512_set1_epi64(1)));
+              _mm512_mask_or_epi64(
+                  q, spill, q, _mm512_set1_epi64((long long)BBANS_SPILLED)));
         _mm256_storeu_si256((__m256i *)(void *)(slot + i),
                             _mm512_cvtepi64_epi32(_mm512_mask_sub_epi64(
                                 rest, one_less, rest, all)));
@@ -689,23 +689,32 @@ AVX512 static void pop_start(const uint64_t *head, const uint32_t *total,
 
 AVX512 static const uint32_t *pop_finish(uint64_t *head, const uint64_t *quot,
                                          const uint32_t *rest,
-                                         const uint32_t *freq,
-                                         const uint32_t *total, size_t n,
+                                         const uint32_t *freq, size_t n,
                                          const uint32_t *top)
 {
+    const __m512i spilled = _mm512_set1_epi64((long long)BBANS_SPILLED);
     size_t i;
 
     for (i = 0; i + 8 <= n; i += 8) {
-        const __m512i x = LOAD(head + i), all = from_32(total + i);
+        const __m512i q = LOAD(quot + i);
         const __m512i y = _mm512_add_epi64(
-            product(from_32(freq + i), LOAD(quot + i)), from_32(rest + i));
-        const __mmask8 spill = _mm512_cmpge_epu64_mask(
-            x, _mm512_slli_epi64(_mm512_mul_epu32(all, multiples(all)), 32));
+            product(from_32(freq + i), _mm512_andnot_si512(spilled, q)),
+            from_32(rest + i));
 
-        top = take_heads(head + i, x, y, spill, top);
+        top = take_heads(head + i, LOAD(head + i), y, _mm512_movepi64_mask(q),
+                         top);
     }
     return bbans_totals_portable.pop_finish(head + i, quot + i, rest + i,
-                                            freq + i, total + i, n - i, top);
+                                            freq + i, n - i, top);
+}
+
+static const uint32_t *pop_rounds(uint64_t *head, size_t lanes,
+                                  const bbans_table *table,
+                                  const bbans_cells *cells, uint32_t *symbol,
+                                  size_t n, const uint32_t *top)
+{
+    return bbans_lanes_avx2.pop_rounds(head, lanes, table, cells, symbol, n,
+                                       top);
 }
 
 const bbans_lanes_kernels bbans_lanes_avx512 = {.push = push,
@@ -713,7 +722,8 @@ const bbans_lanes_kernels bbans_lanes_avx512 = {.push = push,
                                                 .max_u32 = max_u32,
                                                 .push_symbols = push_symbols,
                                                 .prepare_row = prepare_row,
-                                                .push_rounds = push_rounds};
+                                                .push_rounds = push_rounds,
+                                                .pop_rounds = pop_rounds};
 
 const bbans_totals_kernels bbans_totals_avx512 = {.push_values = push_values,
                                                   .pop_values = pop_values,

@@ -140,23 +140,24 @@ static void pop_start(const uint64_t *head, const uint32_t *total, size_t n,
 
     for (i = 0; i < n; i++) {
         const uint32_t limit = total[i] * multiples(total[i]);
-        const uint64_t x = head[i] >> 32 * (head[i] >> 32 >= limit);
+        const unsigned spill = head[i] >> 32 >= limit;
+        const uint64_t x = head[i] >> 32 * spill;
 
-        quotient[i] = x / total[i];
+        quotient[i] = x / total[i] | (spill ? BBANS_SPILLED : 0);
         slot[i] = (uint32_t)(x % total[i]);
     }
 }
 
 static const uint32_t *pop_finish(uint64_t *head, const uint64_t *quotient,
                                   const uint32_t *rest, const uint32_t *freq,
-                                  const uint32_t *total, size_t n,
-                                  const uint32_t *top)
+                                  size_t n, const uint32_t *top)
 {
     size_t i;
 
     for (i = 0; i < n; i++) {
-        const uint64_t x = head[i], y = quotient[i] * freq[i] + rest[i];
-        const unsigned spill = x >> 32 >= total[i] * multiples(total[i]);
+        const unsigned spill = quotient[i] >= BBANS_SPILLED;
+        const uint64_t x = head[i];
+        const uint64_t y = (quotient[i] & ~BBANS_SPILLED) * freq[i] + rest[i];
         const unsigned refill = y < BBANS_HEAD_MIN;
         const uint32_t word = spill ? (uint32_t)x : top[-1];
 

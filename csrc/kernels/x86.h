@@ -49,6 +49,9 @@ static inline int bbans_rounds_to_nearest(void)
 #define BBANS_IN_THIS_ORDER(v) __asm__("" : "+v"(v))
 #endif
 
+/* An array is in memory, whatever the compiler knows of it. */
+#define BBANS_FROM_MEMORY(array) __asm__("" : "+m"(array))
+
 #define STATE_PAIRS (BBANS_STATES_MAX / 2)
 
 /* Bits 0 .. n - 1. */

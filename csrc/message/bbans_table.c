@@ -112,6 +112,25 @@ size_t bbans_find_from(const uint32_t *edge, size_t symbols, size_t symbol,
     return symbol + bbans_bisect(edge + symbol + 1, &n, slot, 0);
 }
 
+void bbans_table_cells(const bbans_table *table, unsigned bits,
+                       bbans_cells *cells)
+{
+    const uint32_t *edge = table->cdf;
+    const unsigned to_slot = table->prec - bits;
+    uint32_t i = 0, k;
+
+    cells->bits = bits;
+    for (k = 0; k < table->symbols; k++) {
+        const uint32_t freq = edge[k + 1] - edge[k];
+        const uint32_t next =
+            k + 1 < table->symbols ? edge[k + 2] - edge[k + 1] : 0;
+        const bbans_cell cell = {edge[k], freq, freq ^ next, k + 1};
+
+        for (; i << to_slot < edge[k + 1]; i++)
+            cells->cell[i] = cell;
+    }
+}
+
 size_t bbans_table_find(const bbans_table *table, size_t row, uint32_t slot)
 {
     return bbans_find(table, row, slot);

@@ -448,6 +448,27 @@ static void compare_trees(const bbans_kernels *portable,
     free(a);
 }
 
+static int rounds_to_nearest = 1;
+
+/* Of the unit that vectors use: 0 to the nearest, 1 to 3 elsewhere. */
+static void set_rounding(unsigned mode)
+{
+    rounds_to_nearest = mode == 0;
+#if defined(BBANS_EMULATE)
+    (void)mode;
+#elif defined(BBANS_HAVE_X86)
+    _mm_setcsr((_mm_getcsr() & ~0x6000u) | mode << 13);
+#elif defined(BBANS_HAVE_NEON)
+    uint64_t fpcr;
+
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    fpcr = (fpcr & ~(uint64_t)0xc00000) | (uint64_t)mode << 22;
+    __asm__ volatile("msr fpcr, %0" : : "r"(fpcr));
+#else
+    (void)mode;
+#endif
+}
+
 #define LANES_MAX 100
 #define WEIGHTS_MAX 200
 
@@ -625,12 +646,74 @@ static void compare_rounds(const bbans_kernels *portable,
     for (i = n; i > first; i -= lanes)
         top[0] = portable->lanes->push_symbols(
             head[0], edge, symbol + i - lanes, lanes, prec, top[0]);
-    kernels->lanes->prepare_row(edge, symbols, share);
+    if (!kernels->lanes->prepare_row(edge, symbols, share)) {
+        CHECK(!rounds_to_nearest);
+        return;
+    }
     top[1] = kernels->lanes->push_rounds(
         head[1], lanes, share, (uint32_t)symbols, symbol, &left, prec, top[1]);
     CHECK(left == first);
     CHECK(top[0] - words[0] == top[1] - words[1]);
     CHECK(memcmp(words[0], words[1], 4 * (size_t)(top[0] - words[0])) == 0);
+    CHECK(memcmp(head[0], head[1], 8 * lanes) == 0);
+}
+
+/* The same for pops, from heads whose slots are at the symbols' edges, or any:
+ * with few cells many slots are beyond what they tell. */
+static void compare_popped_rounds(const bbans_kernels *portable,
+                                  const bbans_kernels *kernels, unsigned prec)
+{
+    static bbans_cells cells;
+    const size_t lanes = BBANS_ROUND_LANES * (1 + below(5));
+    const size_t n = lanes * (1 + below(ROUNDS_MAX));
+    const size_t symbols = 1 + below(BBANS_CODED_SYMBOLS_MAX);
+    const unsigned most_bits =
+        prec - 4 < BBANS_CELL_BITS_MAX ? prec - 4 : BBANS_CELL_BITS_MAX;
+    uint64_t head[2][ROUND_LANES_MAX];
+    uint32_t edge[BBANS_CODED_SYMBOLS_MAX + 1];
+    uint32_t words[ROUNDS_MAX * ROUND_LANES_MAX], symbol[ROUND_LANES_MAX];
+    uint32_t popped[ROUNDS_MAX * ROUND_LANES_MAX];
+    bbans_span span[ROUND_LANES_MAX];
+    const uint32_t *down[2] = {words + n, words + n};
+    bbans_table table;
+    size_t i, j;
+
+    memset(&table, 0, sizeof table);
+    table.cdf = edge;
+    table.rows = 1;
+    table.symbols = symbols;
+    table.prec = prec;
+    edge[0] = 0;
+    random_row(edge + 1, symbols, prec);
+    for (i = 0; i < symbols; i++)
+        edge[i + 1] += edge[i];
+    for (i = 0; i < n; i++)
+        words[i] = (uint32_t)random_bits();
+    for (i = 0; i < lanes; i++) {
+        head[0][i] = random_head(1, prec);
+        if (below(2))
+            head[0][i] = ((head[0][i] >> prec << prec) +
+                          edge[below((uint32_t)symbols + 1)] - below(2)) &
+                         BBANS_HEAD_MAX;
+        head[0][i] |= BBANS_HEAD_MIN;
+        head[1][i] = head[0][i];
+    }
+    bbans_table_cells(&table, 4 + below(most_bits - 3), &cells);
+    down[1] = kernels->lanes->pop_rounds(head[1], lanes, &table, &cells, popped,
+                                         n, down[1]);
+    for (j = 0; j < n; j += lanes) {
+        for (i = 0; i < lanes; i++) {
+            const uint32_t slot = bbans_slot_bits(head[0][i], prec);
+            const size_t k = bbans_table_find(&table, 0, slot);
+
+            symbol[i] = (uint32_t)k;
+            span[i].start = edge[k];
+            span[i].end = edge[k + 1];
+        }
+        down[0] = portable->lanes->advance(head[0], span, lanes, prec, down[0]);
+        CHECK(memcmp(symbol, popped + j, 4 * lanes) == 0);
+    }
+    CHECK(down[0] == down[1]);
     CHECK(memcmp(head[0], head[1], 8 * lanes) == 0);
 }
 
@@ -712,9 +795,9 @@ static void compare_totals(const bbans_kernels *portable,
             head[2][j] = lane.x;
         }
         down[0] = portable->totals->pop_finish(head[0], quotient[0], rest, freq,
-                                               total, n, down[0]);
+                                               n, down[0]);
         down[1] = kernels->totals->pop_finish(head[1], quotient[1], rest, freq,
-                                              total, n, down[1]);
+                                              n, down[1]);
         CHECK(down[0] == words[0] + lane.tail_len);
         CHECK(down[1] == words[1] + lane.tail_len);
         CHECK(memcmp(head[0], head[2], 8 * n) == 0);
@@ -1076,6 +1159,33 @@ static void compare_unpacked(const bbans_kernels *portable,
     CHECK(bytes[0][size] == 77 && bytes[1][size] == 77);
 }
 
+/* The largest weights that are any, which no sum of 32 bits holds. */
+static void compare_largest_weights(const bbans_kernels *portable,
+                                    const bbans_kernels *kernels)
+{
+    const uint32_t k[4] = {0, 7, 63, 64};
+    double weight[4 * 100];
+    uint32_t w[2][4 * 132], start[4], freq[4], total[4];
+    size_t i;
+
+    for (i = 0; i < 4 * 100; i++)
+        weight[i] = 4 - 0x1p-40;
+    CHECK(kernels->rows->row_sum(weight, BBANS_F64, 100, w[0]) ==
+          portable->rows->row_sum(weight, BBANS_F64, 100, w[1]));
+    for (i = 0; i < 4; i++)
+        CHECK(kernels->rows->row_interval(weight, BBANS_F64, 100, k[i], start,
+                                          freq) ==
+              portable->rows->row_interval(weight, BBANS_F64, 100, k[i], start,
+                                           freq));
+    kernels->rows->weigh_rows(weight, BBANS_F64, 100, 4, w[0], total);
+    for (i = 0; i < 4; i++)
+        CHECK(total[i] > BBANS_TOTAL_MAX);
+    kernels->rows->row_intervals(weight, BBANS_F64, 100, 4, k, start, freq,
+                                 total);
+    for (i = 0; i < 4; i++)
+        CHECK(total[i] > BBANS_TOTAL_MAX);
+}
+
 static void compare_messages(const bbans_kernels *portable,
                              const bbans_kernels *kernels, int trials)
 {
@@ -1085,10 +1195,15 @@ static void compare_messages(const bbans_kernels *portable,
     for (prec = 0; prec <= BBANS_PREC_MAX; prec++)
         for (trial = 0; trial < trials; trial++)
             compare_lanes(portable, kernels, prec);
+    compare_largest_weights(portable, kernels);
     if (kernels->lanes->push_rounds != NULL)
         for (prec = BBANS_ROUND_PREC_MIN; prec <= BBANS_PREC_MAX; prec++)
             for (trial = 0; trial < trials; trial++)
                 compare_rounds(portable, kernels, prec);
+    if (kernels->lanes->pop_rounds != NULL)
+        for (prec = BBANS_ROUND_PREC_MIN; prec <= BBANS_PREC_MAX; prec++)
+            for (trial = 0; trial < trials; trial++)
+                compare_popped_rounds(portable, kernels, prec);
     for (trial = 0; trial < 10 * trials; trial++) {
         compare_totals(portable, kernels);
         compare_weights(portable, kernels);
@@ -1811,24 +1926,6 @@ static void compare_predictions(const bbans_kernels *portable,
         slow->covariances(a, nx, a + n, ny, shift, block, steps, sums[1]);
         CHECK(memcmp(sums[0], sums[1], sizeof *sums) == 0);
     }
-}
-
-/* Of the unit that vectors use: 0 to the nearest, 1 to 3 elsewhere. */
-static void set_rounding(unsigned mode)
-{
-#if defined(BBANS_EMULATE)
-    (void)mode;
-#elif defined(BBANS_HAVE_X86)
-    _mm_setcsr((_mm_getcsr() & ~0x6000u) | mode << 13);
-#elif defined(BBANS_HAVE_NEON)
-    uint64_t fpcr;
-
-    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-    fpcr = (fpcr & ~(uint64_t)0xc00000) | (uint64_t)mode << 22;
-    __asm__ volatile("msr fpcr, %0" : : "r"(fpcr));
-#else
-    (void)mode;
-#endif
 }
 
 int main(void)
