@@ -1,5 +1,5 @@
 /* A template: the guess of a symbol by bisection, on what a file defines
- * before: short_weights, the upper 15 bits of weights, and short_dot, a sum of
+ * before: upper_weights, the upper 15 bits of weights, and short_dot, a sum of
  * products of 16 bits.
  *
  * SPDX-License-Identifier: MIT */
@@ -11,7 +11,7 @@ static size_t guess(const uint32_t *weight, const int16_t *sums, size_t symbols,
     size_t lo = 0, hi = symbols;
     uint32_t limit;
 
-    short_weights(weight, stride, h);
+    upper_weights(weight, stride, h);
     limit = bbans_guess_limit(short_dot(h, sums + symbols * stride, stride),
                               prec, slot);
     while (hi - lo > 1) { /* sums do not fall from row to row */

@@ -161,7 +161,7 @@ AVX2 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 }
 
 /* The upper 15 bits of 16 weights. */
-AVX2 static inline __m256i short_weights(const uint32_t *weight)
+AVX2 static inline __m256i upper_weights(const uint32_t *weight)
 {
     return _mm256_permute4x64_epi64(
         _mm256_packus_epi32(_mm256_srli_epi32(LOAD(weight), 17),
@@ -194,7 +194,7 @@ AVX2 static size_t guess(const uint32_t *weight, const int16_t *sums,
     __m256i limit = ZERO;
 
     for (i = 0; i < stride; i += 16) {
-        const __m256i w = short_weights(weight + i);
+        const __m256i w = upper_weights(weight + i);
 
         STORE(h + i, w);
         limit = ADD32(limit, _mm256_madd_epi16(w, LOAD(last + i)));

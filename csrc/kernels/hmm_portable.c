@@ -136,7 +136,7 @@ static uint32_t short_dot(const int16_t *weight, const int16_t *value,
     return sum;
 }
 
-static void short_weights(const uint32_t *weight, size_t stride, int16_t *h)
+static void upper_weights(const uint32_t *weight, size_t stride, int16_t *h)
 {
     size_t i;
 

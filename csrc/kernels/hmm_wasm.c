@@ -288,7 +288,7 @@ static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
     return lo;
 }
 
-static void short_weights(const uint32_t *weight, size_t stride, int16_t *h)
+static void upper_weights(const uint32_t *weight, size_t stride, int16_t *h)
 {
     size_t i;
 
