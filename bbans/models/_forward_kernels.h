@@ -1,6 +1,6 @@
-/* Kernels of the float recursions of _forward.pyx, from one text for every width
- * of vectors: _forward_recursion.h, and _viterbi_recursion.h for the likeliest
- * path.  They follow the choice of bbans_isa_use.
+/* Kernels of the float recursions of _forward.pyx, from one text for every
+ * width of vectors: _forward_recursion.h, and _viterbi_recursion.h for the
+ * likeliest path.  They follow the choice of bbans_isa_use.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans.h"
@@ -33,11 +33,11 @@
  * forward   One step of n sequences: alpha [n][R] comes as the prediction p and
  *           leaves as p E / scale, 0 where that is below `low`.  Returns the
  *           first row whose scale is below `normal` or `lowest`, or -1.
- * backward  Adds the step to the counts, and writes to G [n][R] what the alpha of
- *           the step before meets, at most `high`.  Sequences begin with this
- *           step where initial_count is not NULL; then G is not written.
- * viterbi   One step of one sequence, in logarithms: delta [S] becomes
- *           max_i (before_i + A_ij) + row_j, and back [K] the least such i. */
+ * backward  Adds the step to the counts, and writes to G [n][R] what the alpha
+ * of the step before meets, at most `high`.  Sequences begin with this step
+ * where initial_count is not NULL; then G is not written. viterbi   One step of
+ * one sequence, in logarithms: delta [S] becomes max_i (before_i + A_ij) +
+ * row_j, and back [K] the least such i. */
 #define DEFINE_TABLE(real)                                                     \
     typedef struct {                                                           \
         ptrdiff_t columns;                                                     \
@@ -119,8 +119,8 @@ static forward_kernels kernels_of(int isa)
     static const forward_kernels portable = {&kernels_float_16,
                                              &kernels_double_16, viterbi_16};
 #ifdef HAVE_X86
-    static const forward_kernels avx2 = {&kernels_float_32,
-                                         &kernels_double_32, viterbi_32};
+    static const forward_kernels avx2 = {&kernels_float_32, &kernels_double_32,
+                                         viterbi_32};
     static const forward_kernels avx512 = {&kernels_float_64,
                                            &kernels_double_64, viterbi_64};
 

@@ -156,8 +156,8 @@ TARGET static ptrdiff_t NAME(forward)(const int32_t *x, ptrdiff_t n,
         scale[b] = total;
     }
     for (b = 0; b < n; b++)
-        NAME(scale_row)(E + x[b] * S, 1 / (REAL)scale[b], low, S,
-                        alpha + b * R);
+        NAME(scale_row)
+        (E + x[b] * S, 1 / (REAL)scale[b], low, S, alpha + b * R);
     return -1;
 }
 
@@ -202,15 +202,16 @@ TARGET static void NAME(backward)(const int32_t *x, ptrdiff_t n, ptrdiff_t S,
             total[c - b] = NAME(dot)(alpha + c * R, beta + c * R, S);
         for (c = b; c < n && c < b + ROWS; c++) {
             const REAL *a = alpha + c * R, *v = beta + c * R;
-            const REAL w = 1 / total[c - b], sum = (REAL)scale[c] * total[c - b];
+            const REAL w = 1 / total[c - b],
+                       sum = (REAL)scale[c] * total[c - b];
             double *count = emission_count + x[c] * S;
             if (initial_count != NULL) {
                 NAME(count_row)(a, v, w, S, count);
                 NAME(count_row)(a, v, w, S, initial_count);
             } else
-                NAME(back_row)(E + x[c] * S, a, v, w,
-                               1 / (sum > normal ? sum : normal), high, S,
-                               count, G + c * R);
+                NAME(back_row)
+                (E + x[c] * S, a, v, w, 1 / (sum > normal ? sum : normal), high,
+                 S, count, G + c * R);
         }
     }
 }
