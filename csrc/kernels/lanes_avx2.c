@@ -388,18 +388,20 @@ AVX2 static uint32_t max_u32(const uint32_t *v, size_t n)
  * many bytes before. */
 #define SYMBOLS_AHEAD 4096
 
-static int prepare_row(const uint32_t *edge, size_t symbols,
-                       bbans_coded_symbol *coded)
+AVX2 static int prepare_row(const uint32_t *edge, size_t symbols,
+                            bbans_coded_symbol *coded)
 {
     size_t k;
 
     for (k = 0; k < symbols; k++) {
         const uint32_t freq = edge[k + 1] - edge[k];
-        const double inverse = 1.0 / freq;
+        const __m128d inverse = _mm_div_sd(
+            _mm_set_sd(1), _mm_cvtsi32_sd(_mm_setzero_pd(), (int)freq));
 
         coded[k].freq = freq;
         coded[k].start = edge[k];
-        memcpy(&coded[k].inverse, &inverse, sizeof inverse);
+        coded[k].inverse =
+            (uint64_t)_mm_cvtsi128_si64(_mm_castpd_si128(inverse));
     }
     return bbans_rounds_to_nearest();
 }
@@ -473,8 +475,9 @@ find_beyond(const bbans_table *table, unsigned beyond, const uint32_t *slot,
 {
     for (; beyond != 0; beyond &= beyond - 1) {
         const int i = __builtin_ctz(beyond);
-        const size_t k =
-            bbans_find_from(table->cdf, table->symbols, symbol[i], slot[i]);
+        size_t n = table->symbols - symbol[i];
+        const size_t k = symbol[i] + bbans_bisect(table->cdf + symbol[i] + 1,
+                                                  &n, slot[i], 0);
 
         symbol[i] = (uint32_t)k;
         freq[i] = table->cdf[k + 1] - table->cdf[k];
@@ -662,7 +665,8 @@ AVX2 static const uint32_t *pop_values(uint64_t *head, uint32_t *value,
     const __m256i limit =
         _mm256_set1_epi32((int)(total * ((uint32_t)BBANS_HEAD_MIN / total)));
     const __m256i all = _mm256_set1_epi32((int)total);
-    const __m256d inverse = _mm256_set1_pd(1.0 / total);
+    const __m256d inverse =
+        _mm256_div_pd(_mm256_set1_pd(1), _mm256_set1_pd(total));
     size_t i;
 
     if (!bbans_rounds_to_nearest())

@@ -203,21 +203,19 @@ INLINED __m256i some_weights_at(const uint8_t *row, int type, size_t k,
                                 size_t n)
 {
     const __m256i some = LOAD(first_ones + BLOCK - n);
-    const double *d = (const double *)(const void *)row + k;
-    double last[8];
+    const void *from = row + bbans_row_bytes(type, k);
+    const void *from_4 = row + bbans_row_bytes(type, k + 4);
+    uint64_t last[8];
 
     if (type != BBANS_F64) {
-        STORE(last,
-              _mm256_maskload_epi32((const int *)(const void *)row + k, some));
+        STORE(last, _mm256_maskload_epi32(from, some));
         return weights_at(last, type, 0);
     }
-    _mm256_storeu_pd(
-        last, _mm256_maskload_pd(
-                  d, _mm256_cvtepi32_epi64(_mm256_castsi256_si128(some))));
-    _mm256_storeu_pd(
-        last + 4,
-        _mm256_maskload_pd(
-            d + 4, _mm256_cvtepi32_epi64(_mm256_extracti128_si256(some, 1))));
+    STORE(last, _mm256_maskload_epi64(
+                    from, _mm256_cvtepi32_epi64(_mm256_castsi256_si128(some))));
+    STORE(last + 4, _mm256_maskload_epi64(
+                        from_4, _mm256_cvtepi32_epi64(
+                                    _mm256_extracti128_si256(some, 1))));
     return weights_at(last, type, 0);
 }
 
@@ -284,11 +282,11 @@ INLINED uint32_t weight_at(const uint8_t *row, int type, size_t k)
     const void *at = row + bbans_row_bytes(type, k);
 
     if (type == BBANS_F32)
-        return 1 + (uint32_t)_mm_cvttss_si32(_mm_mul_ss(
-                       _mm_load_ss((const float *)at), _mm_set_ss(0x1p27f)));
+        return 1 + (uint32_t)_mm_cvttss_si32(
+                       _mm_mul_ss(_mm_load_ss(at), _mm_set_ss(0x1p27f)));
     if (type == BBANS_F64)
-        return 1 + (uint32_t)_mm_cvttsd_si32(_mm_mul_sd(
-                       _mm_load_sd((const double *)at), _mm_set_sd(0x1p27)));
+        return 1 + (uint32_t)_mm_cvttsd_si32(
+                       _mm_mul_sd(_mm_load_sd(at), _mm_set_sd(0x1p27)));
     return *(const uint32_t *)at;
 }
 
