@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "../distributions/bbans_near_normal.h"
+#include "../distributions/bbans_parts.h"
 #include "x86.h"
 
 #ifdef BBANS_HAVE_X86
@@ -176,5 +177,88 @@ static void near_edges(const struct bbans_near_normals *laws, const int32_t *k,
                             edges(laws, i, LOAD(k + i)));
 }
 
-const bbans_laws_kernels bbans_laws_avx2 = {.near_edges = near_edges};
+/* ---- Mixtures, four components at a time --------------------------------- */
+
+#define SET64(v) _mm256_set1_epi64x(v)
+
+/* S times weights, for one half of cells and rests. */
+AVX2 __m256i weighed(const uint32_t *survival, __m256i cell, __m256i rest,
+                     __m256i shift, __m256i weight)
+{
+    const __m256i pair = pairs(survival, cell);
+    const __m256i fall =
+        _mm256_mul_epu32(_mm256_sub_epi64(pair, ODD(pair)), rest);
+
+    return _mm256_mul_epu32(
+        _mm256_sub_epi64(pair, _mm256_srlv_epi64(fall, shift)), weight);
+}
+
+/* bbans_part_below for two neighbours: the first is the lower half of each
+ * element, the other the upper half. */
+BBANS_TARGET("avx2")
+static void mixture_pair(const struct bbans_parts *parts, uint32_t u,
+                         uint64_t sum[2])
+{
+    const uint32_t *survival = parts->family.survival;
+    const __m256i end =
+        SET(8 << (BBANS_PARTS_POINT + (int)parts->family.octaves));
+    const __m256i at_u =
+        SET64((int64_t)((uint64_t)(u + 1) << 48 | (uint64_t)u << 16));
+    __m256i low = _mm256_setzero_si256(), high = low;
+    __m128i two;
+    size_t k;
+
+    for (k = 0; k < parts->n; k += 4) {
+        const __m256i weight = LOAD(parts->weight + k);
+        const __m256i down = LOAD(parts->down + k);
+        const __m256i scale = LOAD(parts->shift + k);
+        const __m256i whole = _mm256_slli_epi64(weight, 32);
+        const __m256i at = _mm256_sub_epi32(at_u, LOAD(parts->middle + k));
+        const __m256i size =
+            _mm256_min_epu32(_mm256_abs_epi32(at), LOAD(parts->most + k));
+        const __m256i t = _mm256_min_epu32(
+            together(_mm256_srlv_epi64(
+                         _mm256_slli_epi64(_mm256_mul_epu32(size, down),
+                                           BBANS_PARTS_POINT - 20),
+                         scale),
+                     _mm256_srlv_epi64(
+                         _mm256_slli_epi64(_mm256_mul_epu32(ODD(size), down),
+                                           BBANS_PARTS_POINT - 20),
+                         scale)),
+            end);
+        /* Cells of 2^17 up to 2^28, of 2^20 up to 2^29, and of 2^21. */
+        const __m256i beyond = _mm256_cmpgt_epi32(t, SET((1 << 28) - 1));
+        const __m256i further = _mm256_cmpgt_epi32(t, SET((1 << 29) - 1));
+        const __m256i shift =
+            _mm256_sub_epi32(_mm256_sub_epi32(SET(17), further),
+                             _mm256_and_si256(beyond, SET(-3)));
+        const __m256i cell = _mm256_srlv_epi32(t, shift);
+        const __m256i rest =
+            _mm256_sub_epi32(t, _mm256_sllv_epi32(cell, shift));
+        const __m256i entry = _mm256_add_epi32(
+            cell, _mm256_add_epi32(_mm256_and_si256(beyond, SET(2048 - 256)),
+                                   _mm256_and_si256(further, SET(256))));
+        const __m256i s0 =
+            weighed(survival, EVEN(entry), rest, EVEN(shift), weight);
+        const __m256i s1 =
+            weighed(survival, ODD(entry), ODD(rest), ODD(shift), weight);
+        /* What is not negative: 2^32 less S. */
+        const __m256i minus = _mm256_srai_epi32(at, 31);
+        const __m256i minus0 = _mm256_shuffle_epi32(minus, 0xA0);
+        const __m256i minus1 = _mm256_shuffle_epi32(minus, 0xF5);
+
+        low = _mm256_add_epi64(
+            low, _mm256_blendv_epi8(_mm256_sub_epi64(whole, s0), s0, minus0));
+        high = _mm256_add_epi64(
+            high, _mm256_blendv_epi8(_mm256_sub_epi64(whole, s1), s1, minus1));
+    }
+    low = _mm256_add_epi64(_mm256_unpacklo_epi64(low, high),
+                           _mm256_unpackhi_epi64(low, high));
+    two = _mm_add_epi64(_mm256_castsi256_si128(low),
+                        _mm256_extracti128_si256(low, 1));
+    _mm_storeu_si128((__m128i *)(void *)sum, two);
+}
+
+const bbans_laws_kernels bbans_laws_avx2 = {.near_edges = near_edges,
+                                            .mixture_pair = mixture_pair};
 #endif
