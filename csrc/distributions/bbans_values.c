@@ -166,7 +166,7 @@ static bbans_status pop_run(const job *j, size_t n, size_t *i)
     bbans_status status = BBANS_OK;
     bbans_span span[GROUP];
     uint8_t easy[GROUP / 8] = {0};
-    uint32_t slot[GROUP];
+    uint32_t slot[GROUP] = {0};
     int64_t value[GROUP];
     size_t k, end;
 
