@@ -283,7 +283,7 @@ C_FLOORS = [
     ("kernels", "bbans_kernels.h"),
     ("", "bbans_internal.h"),
     ("distributions", "bbans_family.h bbans_family_value.h bbans_near_normal.h"),
-    ("distributions", "bbans_parts.h"),
+    ("distributions", "bbans_blend.h"),
     ("bytes", "bbans_bytes_internal.h"),
     ("kernels", "x86.h hmm_x86.h tree_x86.h family_x86.h network_x86.h"),
     ("kernels", "predict_x86.h residual_vectors.h contexts.h"),

@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_mixture.h"
-#include "bbans_parts.h"
+#include "bbans_blend.h"
 
 /* ---- One component ------------------------------------------------------- */
 
@@ -182,7 +182,7 @@ bbans_status bbans_mixture_open(bbans_mixture *m, bbans_array location,
 typedef struct {
     bbans_mixture mixture;
     bbans_component part[BBANS_COMPONENTS_MAX];
-    bbans_parts parts;
+    bbans_blend parts;
     int64_t low;  /* the first value                 */
     int32_t only; /* the first scale, of one component */
     /* Places of whole values, from component `begin` to `end` of n. */
@@ -244,13 +244,13 @@ static int open_parts(any_mixture *m, const int64_t *location,
     for (k = 0; k < n; k++) {
         if (!bbans_location_is_valid(location[k]) ||
             !bbans_scale_is_valid(scale[k]) ||
-            scale[k] >= BBANS_SCALE_MIN + BBANS_PARTS_SCALES)
+            scale[k] >= BBANS_SCALE_MIN + BBANS_BLEND_SCALES)
             return 0;
-        bbans_parts_set(&m->parts, k, location[k] - m->low * 65536, scale[k],
+        bbans_blend_set(&m->parts, k, location[k] - m->low * 65536, scale[k],
                         weight[k]); /* the difference is below 2^63 */
     }
     for (; k % 4 != 0; k++)
-        bbans_parts_set(&m->parts, k, 0, BBANS_SCALE_MIN, 0);
+        bbans_blend_set(&m->parts, k, 0, BBANS_SCALE_MIN, 0);
     m->only = scale[0];
     cdf->below = NULL; /* not asked for where there are pairs */
     cdf->pair = parts_pair;
@@ -365,7 +365,7 @@ static bbans_status mixture_code(const bbans_distribution *d,
     m.low = d->low;
     m.parts.n = d->width;
     if (!bbans_cdf_is_narrow(d->low, d->high) || !is_near_zero(d->low) ||
-        m.mixture.family.octaves > BBANS_PARTS_OCTAVES)
+        m.mixture.family.octaves > BBANS_BLEND_OCTAVES)
         m.parts.n = 0; /* not what kernels take */
     return bbans_code_values(d, call, &values, &m);
 }

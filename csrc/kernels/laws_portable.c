@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "../distributions/bbans_near_normal.h"
-#include "../distributions/bbans_parts.h"
+#include "../distributions/bbans_blend.h"
 
 static void near_edges(const struct bbans_near_normals *laws, const int32_t *k,
                        size_t n, uint32_t *edge)
@@ -16,15 +16,15 @@ static void near_edges(const struct bbans_near_normals *laws, const int32_t *k,
     }
 }
 
-static void mixture_pair(const struct bbans_parts *parts, uint32_t u,
+static void mixture_pair(const struct bbans_blend *parts, uint32_t u,
                          uint64_t sum[2])
 {
     size_t k;
 
     sum[0] = sum[1] = 0; /* up to 2^28 2^32 */
     for (k = 0; k < parts->n; k++) {
-        sum[0] += bbans_part_below(parts, k, u);
-        sum[1] += bbans_part_below(parts, k, u + 1);
+        sum[0] += bbans_blend_below(parts, k, u);
+        sum[1] += bbans_blend_below(parts, k, u + 1);
     }
 }
 

@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 #include "check.h"
-#include "distributions/bbans_parts.h"
+#include "distributions/bbans_blend.h"
 
 #include <math.h>
 
@@ -257,7 +257,7 @@ static void check_groups(void)
  * machine, and of one component what its family has. */
 static void check_mixtures(void)
 {
-    static bbans_parts parts; /* 0 beyond those that are set */
+    static bbans_blend parts; /* 0 beyond those that are set */
     const uint32_t u = below(2) ? below(4096) : below(300);
     uint64_t sum[2], same[2];
     int64_t location = 0;
@@ -265,14 +265,14 @@ static void check_mixtures(void)
     size_t k;
 
     CHECK(bbans_family_init(&parts.family, (int)below(3)) == BBANS_OK);
-    parts.n = 1 + below(BBANS_PARTS);
+    parts.n = 1 + below(BBANS_BLEND);
     for (k = 0; k < (parts.n + 3) / 4 * 4; k++) {
         const uint32_t weight =
-            k < parts.n ? below(BBANS_TOTAL_MAX / BBANS_PARTS) : 0;
+            k < parts.n ? below(BBANS_TOTAL_MAX / BBANS_BLEND) : 0;
 
         location = bbans_signed(random_bits()) >> (below(2) ? 36 : below(64));
-        scale = BBANS_SCALE_MIN + (int32_t)below(BBANS_PARTS_SCALES);
-        bbans_parts_set(&parts, k, location, scale, weight);
+        scale = BBANS_SCALE_MIN + (int32_t)below(BBANS_BLEND_SCALES);
+        bbans_blend_set(&parts, k, location, scale, weight);
     }
     BBANS_LAWS->mixture_pair(&parts, u, sum);
     bbans_laws_portable.mixture_pair(&parts, u, same);
@@ -285,8 +285,8 @@ static void check_mixtures(void)
                         ((int64_t)u - place.origin) * 65536 - place.below);
         uint64_t fine;
 
-        bbans_parts_set(&parts, 0, location, scale, 1);
-        fine = bbans_part_below(&parts, 0, u);
+        bbans_blend_set(&parts, 0, location, scale, 1);
+        fine = bbans_blend_below(&parts, 0, u);
         /* a unit of t, where S falls fastest, for t below 2^-20 of it */
         CHECK(fine < coarse + 4096 && coarse < fine + 4096);
     }
