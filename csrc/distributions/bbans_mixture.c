@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_mixture.h"
+#include "bbans_blend.h"
 
 /* ---- One component ------------------------------------------------------- */
 
@@ -162,6 +163,7 @@ bbans_status bbans_mixture_open(bbans_mixture *m, bbans_array location,
         }
     }
     cdf->below = mixture_below;
+    cdf->pair = NULL;
     cdf->guess = mixture_guess;
     cdf->model = m;
     cdf->low = INT64_MIN;
@@ -171,17 +173,139 @@ bbans_status bbans_mixture_open(bbans_mixture *m, bbans_array location,
     return BBANS_OK;
 }
 
+/* ---- Components side by side --------------------------------------------- */
+
+/* Components whose places are fixed at once. */
+#define BLOCK 256
+
+/* A mixture, as it is, and for kernels where they take its components. */
+typedef struct {
+    bbans_mixture mixture;
+    bbans_component part[BBANS_COMPONENTS_MAX];
+    bbans_blend parts;
+    int64_t low;  /* the first value                 */
+    int32_t only; /* the first scale, of one component */
+    /* Places of whole values, from component `begin` to `end` of n. */
+    size_t begin, end, n;
+    int64_t location[BLOCK];
+    int32_t scale[BLOCK];
+} any_mixture;
+
+static void parts_pair(const void *model, int64_t value, uint64_t mass[2])
+{
+    const any_mixture *m = (const any_mixture *)model;
+
+    BBANS_LAWS->mixture_pair(&m->parts, (uint32_t)(value - m->low), mass);
+    mass[0] /= m->mixture.total;
+    mass[1] /= m->mixture.total;
+}
+
+/* The quantile of one component; of more, as if a half of the mass were between
+ * the first location and their mean, evenly, and the other half between that
+ * and the last. */
+static void parts_guess(const void *model, uint32_t slot, int64_t *from,
+                        int64_t *to)
+{
+    const any_mixture *m = (const any_mixture *)model;
+    const int64_t half = (int64_t)1 << (BBANS_FAMILY_PREC - 1);
+    const int64_t above = (int64_t)slot - half;
+    const int64_t end = (int64_t)1 << 28; /* the support, in 2^-16 */
+    int64_t sum = 0, mean, first = end, last = 0, at;
+    size_t k;
+
+    if (m->mixture.components == 1) {
+        const bbans_place place = bbans_place_of(
+            bbans_signed32((uint32_t)m->parts.middle[0]) - 0x8000, m->only, 0);
+
+        *from = *to = m->low + place.origin +
+                      bbans_guess_distance(&m->parts.family, &place, slot);
+        return;
+    }
+    for (k = 0; k < m->mixture.components; k++) {
+        at = bbans_signed32((uint32_t)m->parts.middle[k]);
+        at = at < 0 ? 0 : at > end ? end : at;
+        sum += (int64_t)m->parts.weight[k] * at; /* 2^28 2^28 */
+        first = at < first ? at : first;
+        last = at > last ? at : last;
+    }
+    mean = sum / (int64_t)m->mixture.total;
+    at = mean + (above < 0 ? mean - first : last - mean) * above / half;
+    *from = *to = m->low + (at >> 16);
+}
+
+/* Whether kernels take the components; then their law is set. */
+static int open_parts(any_mixture *m, const int64_t *location,
+                      const int32_t *scale, const uint32_t *weight,
+                      bbans_cdf *cdf)
+{
+    const size_t n = m->mixture.components;
+    size_t k;
+
+    for (k = 0; k < n; k++) {
+        if (!bbans_location_is_valid(location[k]) ||
+            !bbans_scale_is_valid(scale[k]) ||
+            scale[k] >= BBANS_SCALE_MIN + BBANS_BLEND_SCALES)
+            return 0;
+        bbans_blend_set(&m->parts, k, location[k] - m->low * 65536, scale[k],
+                        weight[k]); /* the difference is below 2^63 */
+    }
+    for (; k % 4 != 0; k++)
+        bbans_blend_set(&m->parts, k, 0, BBANS_SCALE_MIN, 0);
+    m->only = scale[0];
+    cdf->below = NULL; /* not asked for where there are pairs */
+    cdf->pair = parts_pair;
+    cdf->guess = parts_guess;
+    cdf->model = m;
+    cdf->leak = bbans_leak(&m->parts.family);
+    return 1;
+}
+
+/* Those of components first .. first + K - 1, which are value i's, with more of
+ * the values beside it, unless one of these has none. */
+static bbans_status read_block(any_mixture *m, const bbans_distribution *d,
+                               size_t first)
+{
+    const size_t n = m->mixture.components;
+    const size_t block = BLOCK / n * n;
+    bbans_status status;
+
+    if (first >= m->begin && first < m->end)
+        return BBANS_OK;
+    m->begin = first / block * block;
+    m->end = m->n - m->begin < block ? m->n : m->begin + block;
+    status = read_places(d->array[LOCATION], d->array[SCALE], m->begin,
+                         m->end - m->begin, m->location, m->scale);
+    if (status == BBANS_OK)
+        return BBANS_OK;
+    m->begin = first;
+    m->end = first + n;
+    status = read_places(d->array[LOCATION], d->array[SCALE], first, n,
+                         m->location, m->scale);
+    if (status != BBANS_OK)
+        m->end = m->begin;
+    return status;
+}
+
 /* The components of value i, and its law. */
-static bbans_status open_value(bbans_mixture *m, const bbans_distribution *d,
+static bbans_status open_value(any_mixture *m, const bbans_distribution *d,
                                size_t i, bbans_cdf *cdf)
 {
-    const size_t first = i * m->components;
+    const size_t first = i * m->mixture.components;
     uint32_t weight[BBANS_COMPONENTS_MAX];
-    bbans_status status = read_weights(m, d, first, weight);
+    const int64_t *at;
+    const int32_t *by;
+    bbans_status status = read_weights(&m->mixture, d, first, weight);
 
     if (status == BBANS_OK)
-        status = bbans_mixture_open(m, d->array[LOCATION], d->array[SCALE],
-                                    first, weight, cdf);
+        status = read_block(m, d, first);
+    if (status != BBANS_OK)
+        return status;
+    at = m->location + (first - m->begin);
+    by = m->scale + (first - m->begin);
+    if (m->parts.n == 0 || !open_parts(m, at, by, weight, cdf))
+        status =
+            bbans_mixture_open(&m->mixture, bbans_array_of(at, BBANS_I64),
+                               bbans_array_of(by, BBANS_I32), 0, weight, cdf);
     if (status != BBANS_OK)
         return status;
     cdf->low = d->low;
@@ -200,8 +324,7 @@ static bbans_status mixture_list(const bbans_distribution *d, void *scratch,
                                  size_t i, int64_t value, bbans_intervals *to)
 {
     bbans_cdf cdf;
-    const bbans_status status =
-        open_value((bbans_mixture *)scratch, d, i, &cdf);
+    const bbans_status status = open_value((any_mixture *)scratch, d, i, &cdf);
 
     if (status != BBANS_OK)
         return status;
@@ -214,24 +337,36 @@ static bbans_status mixture_find(const bbans_distribution *d, void *scratch,
                                  size_t i, bbans_source *from, int64_t *value)
 {
     bbans_cdf cdf;
-    const bbans_status status =
-        open_value((bbans_mixture *)scratch, d, i, &cdf);
+    const bbans_status status = open_value((any_mixture *)scratch, d, i, &cdf);
 
     if (status == BBANS_OK)
         *value = bbans_cdf_find(from, &cdf);
     return status;
 }
 
+/* Its products with 2^16 are below 2^62. */
+static int is_near_zero(int64_t value)
+{
+    return value > -((int64_t)1 << 46) && value < (int64_t)1 << 46;
+}
+
 static bbans_status mixture_code(const bbans_distribution *d,
                                  const struct bbans_call *call)
 {
     static const bbans_value_coder values = {mixture_list, mixture_find};
-    bbans_component part[BBANS_COMPONENTS_MAX];
-    bbans_mixture m;
+    any_mixture m;
 
-    m.family = *(const bbans_family *)d->form;
-    m.components = d->width;
-    m.part = part;
+    m.mixture.family = *(const bbans_family *)d->form;
+    m.mixture.components = d->width;
+    m.mixture.part = m.part;
+    m.parts.family = m.mixture.family;
+    m.begin = m.end = 0;
+    m.n = call->n * d->width;
+    m.low = d->low;
+    m.parts.n = d->width;
+    if (!bbans_cdf_is_narrow(d->low, d->high) || !is_near_zero(d->low) ||
+        m.mixture.family.octaves > BBANS_BLEND_OCTAVES)
+        m.parts.n = 0; /* not what kernels take */
     return bbans_code_values(d, call, &values, &m);
 }
 
@@ -309,6 +444,7 @@ static bbans_status open_rate(geometric *g, const bbans_distribution *d,
     g->part.place = bbans_place_of(0, by, 0);
     g->part.place.below = 0;
     cdf->below = geometric_below;
+    cdf->pair = NULL;
     cdf->guess = geometric_guess;
     cdf->model = g;
     cdf->leak = 1;

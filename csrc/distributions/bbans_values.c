@@ -166,7 +166,7 @@ static bbans_status pop_run(const job *j, size_t n, size_t *i)
     bbans_status status = BBANS_OK;
     bbans_span span[GROUP];
     uint8_t easy[GROUP / 8] = {0};
-    uint32_t slot[GROUP];
+    uint32_t slot[GROUP] = {0};
     int64_t value[GROUP];
     size_t k, end;
 
@@ -657,6 +657,67 @@ static int64_t within(const bbans_cdf *cdf, int64_t value)
     return value < cdf->low ? cdf->low : value > cdf->high ? cdf->high : value;
 }
 
+/* Whether values have bins of their own, and F of neighbours comes in pairs. */
+static int is_paired(const bbans_cdf *cdf)
+{
+    return cdf->pair != NULL && bbans_cdf_is_narrow(cdf->low, cdf->high);
+}
+
+/* That of a value. */
+static bbans_span paired_span(const bins *b, int64_t value)
+{
+    const bbans_cdf *cdf = b->cdf;
+    const uint32_t before = b->place.leak * (uint32_t)(value - cdf->low);
+    uint64_t mass[2];
+    bbans_span span;
+
+    cdf->pair(cdf->model, value, mass);
+    span.start = value == cdf->low
+                     ? 0
+                     : before + (uint32_t)((b->place.slots * mass[0]) >> 32);
+    span.end = value == cdf->high
+                   ? FULL
+                   : before + b->place.leak +
+                         (uint32_t)((b->place.slots * mass[1]) >> 32);
+    return span;
+}
+
+/* The value of a slot, from where the slope at one value leads: that is the
+ * next, or if it is known not to be there, one on the line between the ends;
+ * every fourth is their middle. */
+static int64_t find_paired(const bins *b, uint32_t slot, bbans_span *span)
+{
+    int64_t low = b->cdf->low, high = b->cdf->high, v, to;
+    uint32_t before = 0, behind = FULL; /* edges of low, and behind high */
+    unsigned n;
+
+    b->cdf->guess(b->cdf->model, slot, &v, &to);
+    v = within(b->cdf, v);
+    for (n = 1;; n++) {
+        int64_t width, more;
+
+        *span = paired_span(b, v);
+        width = (int64_t)span->end - span->start;
+        more = (int64_t)slot - span->start;
+        if (more >= 0 && more < width)
+            return v;
+        if (more < 0) {
+            high = v - 1;
+            behind = span->start;
+            v -= width > 0 ? (width - 1 - more) / width : FULL;
+        } else {
+            low = v + 1;
+            before = span->end;
+            v += width > 0 ? more / width : FULL;
+        }
+        if (n % 4 == 0)
+            v = low + (high - low) / 2;
+        else if (v < low || v > high)
+            v = low + (high - low + 1) * ((int64_t)slot - before) /
+                          ((int64_t)behind - before);
+    }
+}
+
 static int32_t find_bin(const bins *b, uint32_t slot, bbans_span *span)
 {
     int32_t low, high, step = 1;
@@ -818,11 +879,21 @@ bbans_status bbans_cdf_list(bbans_intervals *to, const bbans_cdf *cdf,
                             int64_t value)
 {
     const bins b = bins_of(cdf);
-    const int32_t q = bin_of(&b, value);
-    stretch s = stretch_of(&b, q);
-    uint32_t start = bin_edge(&b, q), end = bin_edge(&b, q + 1);
+    int32_t q;
+    stretch s;
+    uint32_t start, end;
     int n = 0;
 
+    if (is_paired(cdf)) {
+        const bbans_span span = paired_span(&b, value);
+
+        bbans_list(to, span.start, span.end - span.start, FULL);
+        return span.start == span.end ? BBANS_ERR_SYMBOL : BBANS_OK;
+    }
+    q = bin_of(&b, value);
+    s = stretch_of(&b, q);
+    start = bin_edge(&b, q);
+    end = bin_edge(&b, q + 1);
     bbans_list(to, start, end - start, FULL);
     while (start < end && is_to_split(&s, n++)) {
         const uint32_t i =
@@ -870,9 +941,16 @@ int64_t bbans_cdf_find(bbans_source *from, const bbans_cdf *cdf)
     const bins b = bins_of(cdf);
     uint32_t slot = bbans_source_take(from, FULL);
     bbans_span span;
-    stretch s = stretch_of(&b, find_bin(&b, slot, &span));
+    stretch s;
     int n = 0;
 
+    if (is_paired(cdf)) {
+        const int64_t value = find_paired(&b, slot, &span);
+
+        bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
+        return value;
+    }
+    s = stretch_of(&b, find_bin(&b, slot, &span));
     bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
     while (is_to_split(&s, n++)) {
         slot = bbans_source_take(from, FULL);

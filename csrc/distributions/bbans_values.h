@@ -80,6 +80,8 @@ typedef struct {
     uint64_t (*below)(const void *model, int64_t value);
     /* Two values, between which that of a slot of 2^28 is likely to be. */
     void (*guess)(const void *model, uint32_t slot, int64_t *from, int64_t *to);
+    /* Or NULL: F(v) and F(v + 1), for narrow ones. */
+    void (*pair)(const void *model, int64_t value, uint64_t mass[2]);
     const void *model;
     int64_t low, high, origin; /* low <= origin <= high */
     uint32_t leak; /* 1: each value has a mass; 0: only where F rises */

@@ -617,6 +617,7 @@ typedef struct {
 /* ---- Laws ---------------------------------------------------------------- */
 
 struct bbans_near_normals;
+struct bbans_blend;
 
 typedef struct {
     /* The lower edges of n values k under laws that are near normal: first <= k
@@ -624,6 +625,10 @@ typedef struct {
      * multiple of 8. */
     void (*near_edges)(const struct bbans_near_normals *laws, const int32_t *k,
                        size_t n, uint32_t *edge);
+    /* The sums of what the components have below value u from the first, times
+     * their weights, and below the next, u < 2^12. */
+    void (*mixture_pair)(const struct bbans_blend *parts, uint32_t u,
+                         uint64_t sum[2]);
 } bbans_laws_kernels;
 
 /* ---- Networks ------------------------------------------------------------ */

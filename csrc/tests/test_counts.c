@@ -1,10 +1,11 @@
 /* Counts: their intervals tile the slots, whatever the parameters, so that the
  * distribution function rises as docs/maths.md says; groups of values are what
- * one value after another would be, on every machine.
+ * one value after another would be, on every machine.  Kernels of mixtures.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 #include "check.h"
+#include "distributions/bbans_blend.h"
 
 #include <math.h>
 
@@ -250,6 +251,47 @@ static void check_groups(void)
         CHECK(are_same(&m, &before));
 }
 
+/* ---- Mixtures ------------------------------------------------------------ */
+
+/* What components have below a value, anywhere about them: the same on every
+ * machine, and of one component what its family has. */
+static void check_mixtures(void)
+{
+    static bbans_blend parts; /* 0 beyond those that are set */
+    const uint32_t u = below(2) ? below(4096) : below(300);
+    uint64_t sum[2], same[2];
+    int64_t location = 0;
+    int32_t scale = 0;
+    size_t k;
+
+    CHECK(bbans_family_init(&parts.family, (int)below(3)) == BBANS_OK);
+    parts.n = 1 + below(BBANS_BLEND);
+    for (k = 0; k < (parts.n + 3) / 4 * 4; k++) {
+        const uint32_t weight =
+            k < parts.n ? below(BBANS_TOTAL_MAX / BBANS_BLEND) : 0;
+
+        location = bbans_signed(random_bits()) >> (below(2) ? 36 : below(64));
+        scale = BBANS_SCALE_MIN + (int32_t)below(BBANS_BLEND_SCALES);
+        bbans_blend_set(&parts, k, location, scale, weight);
+    }
+    BBANS_LAWS->mixture_pair(&parts, u, sum);
+    bbans_laws_portable.mixture_pair(&parts, u, same);
+    CHECK(sum[0] == same[0] && sum[1] == same[1] && sum[0] <= sum[1]);
+    if (location > -((int64_t)1 << 40) && location < (int64_t)1 << 40) {
+        /* below the value at a distance, at a point of 2^-20 or less */
+        const bbans_place place = bbans_place_of(location, scale, 0);
+        const uint64_t coarse =
+            bbans_below(&parts.family, &place,
+                        ((int64_t)u - place.origin) * 65536 - place.below);
+        uint64_t fine;
+
+        bbans_blend_set(&parts, 0, location, scale, 1);
+        fine = bbans_blend_below(&parts, 0, u);
+        /* a unit of t, where S falls fastest, for t below 2^-20 of it */
+        CHECK(fine < coarse + 4096 && coarse < fine + 4096);
+    }
+}
+
 int main(void)
 {
     int isa;
@@ -260,6 +302,8 @@ int main(void)
     {
         for (round = 0; round < SOME(40); round++)
             check_groups();
+        for (round = 0; round < SOME(20000); round++)
+            check_mixtures();
     }
     printf("test_counts: ok\n");
     return 0;
