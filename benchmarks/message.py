@@ -40,8 +40,10 @@ def add_speeds(
     push: Callable[[Message], Any],
     pop: Callable[[Message], Any],
     peer: Peer,
+    at_least: tuple[float, float] | tuple[None, None] = (None, None),
 ) -> None:
-    """Measure `push` and `pop` of a message, and a peer's encode and decode of x."""
+    """Measure `push` and `pop` of a message, and a peer's encode and decode of x; they
+    are to be `at_least` so many times as fast."""
     message = Message(LANES)
     push(message)
     assert (pop(message) == x).all()
@@ -63,7 +65,7 @@ def add_speeds(
         if peer:
             rows.add(f"{name}: {verb}, {peer[0]}", times[k + 2], f"ns/{unit}")
             rows.add(f"{name}: {verb}, to {peer[0]}", times[k + 2] / times[k],
-                     "times as fast")  # fmt: skip
+                     "times as fast", at_least=at_least[k])  # fmt: skip
 
 
 def constriction_stack(
