@@ -6,7 +6,7 @@ Process time in ns per value, medians of interleaved runs in one thread, and bit
 -log2 of the Gaussian's mass. Both coders get the same arrays, which are made (--data
 has no effect); in the first rows ours gets what `fixed_locations` and `fixed_scales`
 made of them, as a network would that computes in integers. Pin it to a core
-(taskset -c 0) on a shared machine.
+(taskset -c 0) on a shared machine. The targets are for AVX2 (BBANS_CPU=avx2).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> None:
             message = Message(LANES)
             push(message)
             over = (message.bits - Message(LANES).bits - information) / n
-            add_speeds(rows, name, "value", x, push, pop, peer)
+            add_speeds(rows, name, "value", x, push, pop, peer, targets=(7, 14))
             rows.add(f"{name}: over", over, "bits/value", at_most=1e-4)
 
 

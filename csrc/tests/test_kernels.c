@@ -1217,6 +1217,27 @@ static void compare_messages(const bbans_kernels *portable,
         compare_pairs(portable, kernels);
 }
 
+/* The common case of one value, of bins and slots, is the general one; ordinary
+ * values are common. */
+static void compare_near(const bbans_family *family, const bbans_place *place,
+                         int64_t value, uint32_t slot, int ordinary)
+{
+    const int64_t u = bbans_signed((uint64_t)value - (uint64_t)place->origin);
+    bbans_bin bin = bbans_bin_of_value(place, value);
+    bbans_span near, want;
+    int is_near = bbans_near_span(family, place, u, &near);
+
+    want.start = bbans_edge(family, place, bin.q);
+    want.end = bbans_edge(family, place, bin.q + 1);
+    CHECK(!is_near || (bin.low_bits == 0 && bin.q == u &&
+                       near.start == want.start && near.end == want.end));
+    CHECK(is_near || !ordinary);
+    bin.q = bbans_find_bin(family, place, slot, &near);
+    CHECK(bin.q == bbans_search_bin(family, place, slot, &want));
+    CHECK(near.start == want.start && near.end == want.end);
+    CHECK(near.start <= slot && slot < near.end);
+}
+
 /* What a kernel calls easy is what bbans_family.h has; ordinary values are. */
 static void compare_spans(const bbans_kernels *kernels, int ordinary)
 {
@@ -1262,6 +1283,8 @@ static void compare_spans(const bbans_kernels *kernels, int ordinary)
         want.start = bbans_edge(&family, &place, bin.q);
         want.end = bbans_edge(&family, &place, bin.q + 1);
         CHECK(is_easy || !ordinary || want.start == want.end);
+        compare_near(&family, &place, value[i],
+                     bbans_slot_bits(head[i], BBANS_FAMILY_PREC), ordinary);
         if (is_easy) {
             CHECK(bin.low_bits == 0 && want.start < want.end);
             CHECK(span[i].start == want.start && span[i].end == want.end);
