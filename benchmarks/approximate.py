@@ -26,7 +26,7 @@ def main() -> None:
         model = Recurrent()
         walk, emit = (
             np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-            for logits in (model.near, model.seen)
+            for logits in (model.near, model.seen.T)
         )
         exact = bbans.HMM(np.full(LEVELS, 1 / LEVELS), walk, emit)
         assert exact.n_symbols == COUNTS

@@ -5,6 +5,7 @@ makes it readable: colours that have a dark twin, contrast, and words in its pla
 """
 
 import importlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -212,6 +213,27 @@ def test_bits_back():
     lent = [run.steps[3 * k - 1].bits - run.steps[3 * k].bits for k in thrice]
     says("bits_back", f"ends {run.contents[thrice[0]]:.2f} bits higher")
     says("bits_back", f"from {min(lent):.1f} bits lent to {max(lent):.1f}")
+
+
+def test_growth():
+    """The rows that the picture shows have the exponents that they say."""
+    growth = importlib.import_module("pictures.growth")
+    rows = json.loads((DOCS / "pictures/growth.json").read_text("utf-8"))
+    series, checked = growth.data(), 0
+    for row in rows:
+        work, found, axis = row["what"].partition(": exponent over ")
+        if found:
+            sizes, values = (np.log(numbers) for numbers in series[work, axis])
+            part = slice(-max(3, (len(sizes) + 1) // 2), None)
+            slope = np.polyfit(sizes[part], values[part], 1)[0]
+            assert row["value"] == pytest.approx(slope)
+            checked += 1
+    assert checked > 20
+    for axis, _, exponent, works in growth.PANELS:
+        for work in works:
+            name = f"{work}: exponent over {axis}"
+            (row,) = (row for row in rows if row["what"] == name)
+            assert row["target"] == exponent + 0.25
 
 
 def test_schedule():
