@@ -28,6 +28,7 @@ __all__ = ["FactorialSteps", "FrozenFactorialHMM"]
 
 GROUP_STATES = 32
 SHORT_BITS, SHORT_MAX = 15, 32767
+LEAST = 1 << 6
 
 
 class FrozenFactorialHMM(LevelModel):
@@ -134,7 +135,7 @@ class FrozenFactorialHMM(LevelModel):
             before = narrow(weights, shift).reshape(-1, len(masses), below)
             # Sums stay below 2**31.
             weights, shift = (masses.T @ before).reshape(-1), SHORT_BITS
-        return np.maximum(weights, np.uint64(floor_of(weights.size)))
+        return np.maximum(weights, np.uint64(LEAST))
 
     def _first_weights(self) -> NDArray[np.uint32]:
         """Those of z_1."""
@@ -220,11 +221,6 @@ def groups_of(states: Levels) -> list[tuple[int, int]]:
             groups.append((first, end))
             first = end
     return groups
-
-
-def floor_of(n_states: int) -> int:
-    """The least predicted weight of an HMM of this many states."""
-    return 1 << min(12, 18 - (n_states - 1).bit_length())
 
 
 def narrow(weights: NDArray[np.uint64], shift: int) -> NDArray[np.uint64]:

@@ -37,8 +37,8 @@ def information_content(x: Any, frozen: FrozenModel) -> float:
     x : str, bytes or array_like of int
         What the model encodes.
     frozen : FrozenModel
-        A hidden Markov model, also of several levels or chains, autoregressive or of vectors, or
-        a linear Gaussian model.
+        A hidden Markov model, also of several levels or chains, autoregressive or of
+        vectors, or a linear Gaussian model.
 
     Raises
     ------
