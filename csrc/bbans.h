@@ -1335,7 +1335,6 @@ typedef struct {
     size_t first[BBANS_LEVELS_MAX + 1]; /* of each group, and at the end
                                            `levels`                        */
     unsigned prec;
-    uint32_t floor;                                   /* least predicted  */
     const uint32_t *initial_cdf[BBANS_LEVELS_MAX];    /* [states + 1]     */
     const uint32_t *transition_cdf[BBANS_LEVELS_MAX]; /* [before][states + 1] */
     const uint32_t *emission_cdf;      /* [all states][symbols + 1]       */

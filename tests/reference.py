@@ -5471,8 +5471,7 @@ class Factorial(Hierarchy):
                 for before in cartesian(*sizes):
                     left = (*z[:first], *before, *z[end:])
                     w[z] += m[left] * masses[before, z[first:end]]
-        least = 2 ** min(12, 18 - (len(w) - 1).bit_length())
-        return {z: max(least, v) for z, v in w.items()}
+        return {z: max(64, v) for z, v in w.items()}
 
 
 def hierarchy_tables(model):

@@ -2,6 +2,7 @@
 and frozen models as the reference has them."""
 
 import io
+import math
 
 import numpy as np
 import reference as ref
@@ -14,6 +15,7 @@ from bbans._records import uvarint
 from bbans.distributions import quantise
 from bbans.frozen import (
     FrozenContextMixer,
+    FrozenFactorialHMM,
     FrozenHierarchicalHMM,
     FrozenTree,
     Head,
@@ -67,6 +69,23 @@ def random_hierarchy(sizes, n_symbols, *, concentration=1.0, seed=0, prec=16):
         [rows(*up, n) for up, n in zip(above, sizes, strict=True)],
         [rows(*up, n, n) for up, n in zip(above, sizes, strict=True)],
         rows(sizes[0], n_symbols),
+        prec=prec,
+        start_length=40,
+    )
+
+
+def random_factorial(sizes, n_symbols, *, concentration=1.0, seed=0, prec=16):
+    """A frozen model of chains with so many states."""
+    rng = np.random.default_rng(seed)
+
+    def rows(*shape):
+        mass = rng.dirichlet(np.full(shape[-1], concentration), shape[:-1]) + 1e-12
+        return quantise(mass, prec)
+
+    return FrozenFactorialHMM(
+        [rows(n) for n in sizes],
+        [rows(n, n) for n in sizes],
+        rows(math.prod(sizes), n_symbols),
         prec=prec,
         start_length=40,
     )

@@ -203,8 +203,8 @@ def test_numpy_cffi_and_the_standard_library_are_all_that_importing_needs():
 INTEGERS = """
 append arange array array_equal ascontiguousarray asarray atleast_1d atleast_2d bincount
 bool_ clip concatenate cumsum diff dtype empty flatnonzero frombuffer full iinfo int8
-int16 int32 int64 integer intp ndarray repeat require reshape searchsorted split uint8
-uint16 uint32 uint64 unique where zeros
+int16 int32 int64 integer intp maximum minimum ndarray repeat require reshape
+searchsorted split uint8 uint16 uint32 uint64 unique where zeros
 """
 
 

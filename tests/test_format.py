@@ -14,7 +14,13 @@ import pytest
 import reference
 from blocks import FLOATS as FLOAT_TYPES
 from blocks import encode_float, encode_grid, geometry
-from shared import ALL_BYTES, in_mode, random_hierarchy, random_vectors
+from shared import (
+    ALL_BYTES,
+    in_mode,
+    random_factorial,
+    random_hierarchy,
+    random_vectors,
+)
 
 from bbans import (
     LGSSM,
@@ -166,12 +172,12 @@ def header(model_type, mode, kind, detail, listed):
 
 
 def test_offsets_of_the_model_file():
-    start, hidden, levels, linear, *_ = tables(MODEL)
+    start, hidden, levels, chains, linear, *_ = tables(MODEL)
     at = 0
     for offset, size, _ in start:
         assert int(offset) == at
         at += int(size)
-    for rows, fixed in ((hidden, 3), (levels, 3), (linear, 5)):
+    for rows, fixed in ((hidden, 3), (levels, 3), (chains, 3), (linear, 5)):
         end = at
         for offset, size, _ in rows[:fixed]:
             assert int(offset) == end
@@ -224,9 +230,28 @@ def test_model_files_of_hierarchical_models():
     assert numbers(rows[0][2], r"L, (\d+) to (\d+)") == [1, lib.BBANS_LEVELS_MAX]
 
 
+def test_model_files_of_factorial_models():
+    """The same, of which chains come in the opposite order."""
+    rows = tables(MODEL)[3]
+    names = ["chains n", "symbols M", "start length c", "states K_1 .. K_n", "listed"]
+    for (_, _, text), name in zip(rows, names, strict=False):
+        assert text.startswith(name)
+    model = random_factorial((3, 2), 4)
+    data = header(10, 0, 0, model.prec, 0)
+    data += struct.pack("<5I", 2, 4, model.start_length, 2, 3)
+    for initial, transition in zip(
+        model.initial[::-1], model.transition[::-1], strict=True
+    ):
+        data += initial.astype("<u4").tobytes() + transition.astype("<u4").tobytes()
+    data += model.emission.astype("<u4").tobytes()
+    assert model.to_bytes() == data + struct.pack("<I", crc32(data))
+    assert re.search(r"; (\d+) factorial", MODEL)[1] == "10"
+    assert numbers(rows[0][2], r"n, (\d+) to (\d+)") == [1, lib.BBANS_LEVELS_MAX]
+
+
 def test_model_files_of_linear_gaussian_models():
     """The header's fields are where the document has them."""
-    rows = tables(MODEL)[3]
+    rows = tables(MODEL)[4]
     model = LGSSM([[0.5]], [[1.0]], [[4.0]], [[4.0]]).freeze(noise="laplace")
     fields = {
         "latent dimensions": 1,
@@ -255,7 +280,7 @@ def test_model_files_of_linear_gaussian_models():
 
 def test_model_files_of_vectors():
     """The header's fields are where the document has them, and the numbers after."""
-    rows = tables(MODEL)[4]
+    rows = tables(MODEL)[5]
     model = random_vectors(3, 2, seed=1).freeze(prec=12)
     names = ["states K", "channels D", "start length c", "covariances: 0 diagonal, 1 f"]
     for (_, _, text), name in zip(rows, names, strict=False):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from shared import (
     ALL_BYTES,
+    random_factorial,
     random_hierarchy,
     random_hmm,
     random_lgssm,
@@ -61,6 +62,7 @@ CASES = {
     ),
     "autoregressive": (autoregressive, integers(5)),
     "hierarchical": (lambda: random_hierarchy((3, 2), 5), integers(5)),
+    "factorial": (lambda: random_factorial((3, 2), 5), integers(5)),
     "linear Gaussian": (
         lambda: random_lgssm(2, 1, seed=4).freeze(),
         random_lgssm(2, 1, seed=4).sample(200, seed=1)[0],
@@ -346,6 +348,7 @@ def test_every_type_has_its_number():
         7: "FrozenTree",
         8: "FrozenContextMixer",
         9: "FrozenGaussianHMM",
+        10: "FrozenFactorialHMM",
     }
 
 

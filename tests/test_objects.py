@@ -265,6 +265,7 @@ EXAMPLES = [
     (HMM.freeze(), equal),
     (ARHMM.freeze(), equal),
     (LEVELS.freeze(), equal),
+    (bbans.FactorialHMM.random([2, 3], 2, seed=0).freeze(), equal),
     (LGSSM.freeze(), equal),
     (VECTORS.freeze(), equal),
     (TREE.freeze(), equal),

@@ -28,6 +28,7 @@ __all__ = ["FactorialSteps", "FrozenFactorialHMM"]
 
 GROUP_STATES = 32
 SHORT_BITS, SHORT_MAX = 15, 32767
+LEAST = 1 << 6
 
 
 class FrozenFactorialHMM(LevelModel):
@@ -123,7 +124,8 @@ class FrozenFactorialHMM(LevelModel):
             both = masses[:, None, :, None] * step[:, None] >> prec
             masses = both.reshape(len(masses) * len(step), -1)
         if self.prec <= SHORT_BITS:
-            return np.minimum(masses << np.uint64(SHORT_BITS - self.prec), SHORT_MAX)
+            left = masses << np.uint64(SHORT_BITS - self.prec)
+            return as_short(left)
         return narrow(masses, self.prec - SHORT_BITS)
 
     def _next(self, weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -134,7 +136,8 @@ class FrozenFactorialHMM(LevelModel):
             before = narrow(weights, shift).reshape(-1, len(masses), below)
             # Sums stay below 2**31.
             weights, shift = (masses.T @ before).reshape(-1), SHORT_BITS
-        return np.maximum(weights, np.uint64(floor_of(weights.size)))
+        predicted: NDArray[np.uint64] = np.maximum(weights, np.uint64(LEAST))
+        return predicted
 
     def _first_weights(self) -> NDArray[np.uint32]:
         """Those of z_1."""
@@ -197,8 +200,10 @@ class FactorialSteps(LevelSteps):
 
     def likelihood(self, z: Levels) -> Categorical:
         """P(x_t | z_t)."""
-        row = np.ravel_multi_index(tuple(map(int, z)), self._frozen.n_states)
-        return Categorical(self._emission, int(row))
+        row = 0
+        for state, size in zip(z, self._frozen.n_states, strict=True):
+            row = row * size + int(state)
+        return Categorical(self._emission, row)
 
     def posterior(self, belief: Belief, z_next: Levels | None) -> Any:
         """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T): each chain given those
@@ -222,13 +227,13 @@ def groups_of(states: Levels) -> list[tuple[int, int]]:
     return groups
 
 
-def floor_of(n_states: int) -> int:
-    """The least predicted weight of an HMM of this many states."""
-    return 1 << min(12, 18 - (n_states - 1).bit_length())
-
-
 def narrow(weights: NDArray[np.uint64], shift: int) -> NDArray[np.uint64]:
     """Weights, rounded, at 15 bits."""
     half = np.uint64(1 << (shift - 1))
-    rounded = (weights + half) >> np.uint64(shift)
-    return np.minimum(rounded, np.uint64(SHORT_MAX))
+    return as_short((weights + half) >> np.uint64(shift))
+
+
+def as_short(weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """At most 2**15 - 1."""
+    short: NDArray[np.uint64] = np.minimum(weights, np.uint64(SHORT_MAX))
+    return short

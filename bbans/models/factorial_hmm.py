@@ -262,7 +262,8 @@ class FactorialHMM(HMM):
         chains = self.chains
         while len(chains) > LEVELS_MAX:
             *chains, before, last = chains
-            chains.append((_product([before[0], last[0]]), np.kron(before[1], last[1])))
+            joined = [_product([a, b]) for a, b in zip(before, last, strict=True)]
+            chains.append((joined[0], joined[1]))
         frozen = partial(
             FrozenFactorialHMM,
             [quantise(initial, prec) for initial, _ in chains],

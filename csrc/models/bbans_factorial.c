@@ -293,6 +293,9 @@ static void put_tables(bbans_factorial *m, const uint32_t *mass, void *memory)
 #define FIRST_SHIFT (BBANS_JOINT_BITS - 15)
 #define SHIFT 15
 
+/* The floor, 2^-24 of the sum of all: docs/maths.md. */
+#define LEAST ((uint32_t)1 << 6)
+
 /* One group of a step but the first, whose states are rows of n weights: those
  * of states before become those of next ones.  `pairs` has room for one more
  * row than there are weights, at most half of them. */
@@ -327,7 +330,7 @@ static void filter_symbol(const bbans_factorial *m, bbans_stream *s, size_t x)
      * and the floor. */
     BBANS_FACTORS->narrow(before, weights, shift, pairs);
     BBANS_FACTORS->multiply(pairs, weights / row, m->pairs[0], row / 2, row,
-                            m->floor, predicted);
+                            LEAST, predicted);
 }
 
 /* ---- The conditionals ---------------------------------------------------- */
@@ -477,7 +480,6 @@ bbans_status bbans_factorial_init(bbans_factorial *model, size_t chains,
     memset(model, 0, sizeof *model);
     lay_out(model, chains, states, symbols);
     model->prec = prec;
-    model->floor = bbans_states_floor(all_states(chains, states));
     put_tables(model, mass, memory);
     model->space.engine = &engine;
     set_space(model, start_length, 4 * model->stride);
