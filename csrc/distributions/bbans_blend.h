@@ -41,7 +41,7 @@ static inline void bbans_blend_set(bbans_blend *parts, size_t k,
 
     parts->middle[k] = (uint64_t)middle << 32 | middle;
     parts->most[k] = (uint64_t)most << 32 | most;
-    parts->down[k] = (uint64_t)bbans_scale_down[above & 255] + 1;
+    parts->down[k] = bbans_scale_powers[2 * (above & 255)] >> 10;
     parts->shift[k] = above >> 8;
     parts->weight[k] = weight;
 }
