@@ -65,8 +65,8 @@ HMM static inline __m256i shortened(const V *w)
         _mm256_set1_epi16(BBANS_SHORT_MAX));
 }
 
-HMM static inline void weigh(uint32_t *predicted, const uint32_t *emitting,
-                             size_t stride, uint32_t *filtered)
+INLINED void weigh_of(uint32_t *predicted, const uint32_t *emitting,
+                      size_t stride, uint32_t *filtered)
 {
     V product[PRODUCTS];
     shifts s;
@@ -87,6 +87,17 @@ HMM static inline void weigh(uint32_t *predicted, const uint32_t *emitting,
         }
         STORE_PAIRS8(predicted + i / 2, shortened(w));
     }
+}
+
+/* Of 64 states, here and below, with all loops unrolled: up to a quarter less
+ * work. */
+HMM static inline void weigh(uint32_t *predicted, const uint32_t *emitting,
+                             size_t stride, uint32_t *filtered)
+{
+    if (stride == 64)
+        weigh_of(predicted, emitting, 64, filtered);
+    else
+        weigh_of(predicted, emitting, stride, filtered);
 }
 
 /* Short weights in pairs of states, and which pairs they are, if not all. */
@@ -242,7 +253,7 @@ HMM static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
 
 /* The weights v of the posterior and their running sums.  N comes first: the
  * caller divides by it while these are made. */
-HMM static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
+INLINED uint32_t posterior_of(const uint32_t *filtered, const uint32_t *into,
                               size_t stride, uint32_t *edge)
 {
     V product[PRODUCTS], below = ZERO, total = below;
@@ -268,6 +279,13 @@ HMM static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
         below = ADD32(below, LAST(v));
     }
     return n;
+}
+
+HMM static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
+                              size_t stride, uint32_t *edge)
+{
+    return stride == 64 ? posterior_of(filtered, into, 64, edge)
+                        : posterior_of(filtered, into, stride, edge);
 }
 
 /* The sum of the weights before state i, and of all. */
@@ -297,7 +315,6 @@ INLINED uint32_t interval_of(const uint32_t *filtered, const uint32_t *into,
     return SUM32(total);
 }
 
-/* Of 64 states with all loops unrolled: a quarter less work. */
 HMM static uint32_t interval(const uint32_t *filtered, const uint32_t *into,
                              size_t stride, size_t i, uint32_t *start,
                              uint32_t *freq)
