@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT */
 
-#define INLINED HMM __attribute__((always_inline)) static inline
+#define INLINED HMM __attribute__((always_inline))
 
 /* The 64-bit products of the even and the odd elements. */
 #define EVEN(a, b) MUL(a, b)
@@ -14,8 +14,8 @@
 #define STORE_PAIRS8(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
 
 /* Products of all states, even ones and odd ones in turn; returns their sum. */
-INLINED uint64_t multiply(const uint32_t *a, const uint32_t *b, size_t stride,
-                          V *product)
+INLINED static inline uint64_t multiply(const uint32_t *a, const uint32_t *b,
+                                        size_t stride, V *product)
 {
     V sum = ZERO;
     size_t i;
@@ -65,8 +65,9 @@ HMM static inline __m256i shortened(const V *w)
         _mm256_set1_epi16(BBANS_SHORT_MAX));
 }
 
-HMM static inline void weigh(uint32_t *predicted, const uint32_t *emitting,
-                             size_t stride, uint32_t *filtered)
+INLINED static inline void weigh_of(uint32_t *predicted,
+                                    const uint32_t *emitting, size_t stride,
+                                    uint32_t *filtered)
 {
     V product[PRODUCTS];
     shifts s;
@@ -87,6 +88,17 @@ HMM static inline void weigh(uint32_t *predicted, const uint32_t *emitting,
         }
         STORE_PAIRS8(predicted + i / 2, shortened(w));
     }
+}
+
+/* Of 64 states, here and below, with all loops unrolled: up to a quarter less
+ * work. */
+HMM static inline void weigh(uint32_t *predicted, const uint32_t *emitting,
+                             size_t stride, uint32_t *filtered)
+{
+    if (stride == 64)
+        weigh_of(predicted, emitting, 64, filtered);
+    else
+        weigh_of(predicted, emitting, stride, filtered);
 }
 
 /* Short weights in pairs of states, and which pairs they are, if not all. */
@@ -143,9 +155,10 @@ HMM static inline void read_pairs(const uint32_t *weight, size_t stride,
 /* So many columns of sum_i m_i Ah_ij from column k of a tile on, two pairs of
  * states at a time into SUMS sums, for n sequences that share the loads.  All
  * counts are constants. */
-INLINED void predict_columns(const int16_t *tile, size_t width, size_t columns,
-                             size_t n, int dense, const short_weights *m,
-                             V least, uint32_t *const *predicted, size_t j)
+INLINED static inline void predict_columns(const int16_t *tile, size_t width,
+                                           size_t columns, size_t n, int dense,
+                                           const short_weights *m, V least,
+                                           uint32_t *const *predicted, size_t j)
 {
     V acc[2][SUMS][BBANS_TILE / WIDTH];
     const size_t pairs = m->pairs;
@@ -182,8 +195,9 @@ INLINED void predict_columns(const int16_t *tile, size_t width, size_t columns,
 }
 
 /* The weights of n sequences, whose pairs are the same if n = 2: all. */
-INLINED void predict_tiles(const bbans_hmm *hmm, const short_weights *m,
-                           size_t n, int dense, uint32_t *const *predicted)
+INLINED static inline void predict_tiles(const bbans_hmm *hmm,
+                                         const short_weights *m, size_t n,
+                                         int dense, uint32_t *const *predicted)
 {
     const size_t stride = hmm->stride, most = BBANS_TILE / n;
     const V least = SET32((int)hmm->floor);
@@ -242,8 +256,9 @@ HMM static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
 
 /* The weights v of the posterior and their running sums.  N comes first: the
  * caller divides by it while these are made. */
-HMM static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
-                              size_t stride, uint32_t *edge)
+INLINED static inline uint32_t posterior_of(const uint32_t *filtered,
+                                            const uint32_t *into, size_t stride,
+                                            uint32_t *edge)
 {
     V product[PRODUCTS], below = ZERO, total = below;
     const size_t vectors = stride / WIDTH;
@@ -270,10 +285,18 @@ HMM static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
     return n;
 }
 
+HMM static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
+                              size_t stride, uint32_t *edge)
+{
+    return stride == 64 ? posterior_of(filtered, into, 64, edge)
+                        : posterior_of(filtered, into, stride, edge);
+}
+
 /* The sum of the weights before state i, and of all. */
-INLINED uint32_t interval_of(const uint32_t *filtered, const uint32_t *into,
-                             size_t stride, size_t i, uint32_t *start,
-                             uint32_t *freq)
+INLINED static inline uint32_t interval_of(const uint32_t *filtered,
+                                           const uint32_t *into, size_t stride,
+                                           size_t i, uint32_t *start,
+                                           uint32_t *freq)
 {
     const V next = SET32(WIDTH), end = SET32((int)i);
     V product[PRODUCTS], state = PLACES, total = ZERO, below = total;
@@ -297,7 +320,6 @@ INLINED uint32_t interval_of(const uint32_t *filtered, const uint32_t *into,
     return SUM32(total);
 }
 
-/* Of 64 states with all loops unrolled: a quarter less work. */
 HMM static uint32_t interval(const uint32_t *filtered, const uint32_t *into,
                              size_t stride, size_t i, uint32_t *start,
                              uint32_t *freq)
