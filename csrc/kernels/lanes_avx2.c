@@ -475,8 +475,8 @@ AVX2 static uint32_t *push_rounds(uint64_t *head, size_t lanes,
 
 /* What the cells of some slots do not tell: rests that are not in freq. */
 AVX2 static __attribute__((noinline)) void
-find_beyond(const bbans_table *table, unsigned beyond, const uint32_t *slot,
-            uint32_t *symbol, uint32_t *freq, uint32_t *rest)
+find_past_cells(const bbans_table *table, unsigned beyond, const uint32_t *slot,
+                uint32_t *symbol, uint32_t *freq, uint32_t *rest)
 {
     for (; beyond != 0; beyond &= beyond - 1) {
         const int i = __builtin_ctz(beyond);
@@ -536,7 +536,7 @@ INLINED static inline __m256i find_symbols(const bbans_table *table,
         STORE(symbols, symbol);
         STORE(freqs, *freq);
         STORE(rests, *rest);
-        find_beyond(table, within ^ 0xff, slots, symbols, freqs, rests);
+        find_past_cells(table, within ^ 0xff, slots, symbols, freqs, rests);
         symbol = LOAD(symbols);
         *freq = LOAD(freqs);
         *rest = LOAD(rests);
