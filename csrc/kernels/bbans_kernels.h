@@ -241,7 +241,7 @@ typedef struct {
 #ifdef BBANS_HAVE_X86
 #define BBANS_CELL_BITS_MAX 11
 #else
-#define BBANS_CELL_BITS_MAX 0 /* no kernel has them */
+#define BBANS_CELL_BITS_MAX 1 /* no kernel has them */
 #endif
 typedef struct {
     uint32_t start, freq, other, after;

@@ -7,7 +7,7 @@
 #ifdef BBANS_HAVE_X86
 
 #define AVX2 BBANS_TARGET("avx2,fma,popcnt")
-#define INLINED AVX2 __attribute__((always_inline)) static inline
+#define INLINED AVX2 __attribute__((always_inline))
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
 
@@ -83,14 +83,14 @@ static const uint8_t taken[256][8] = {TAKEN_64(0), TAKEN_64(64), TAKEN_64(128),
                                       TAKEN_64(192)};
 
 /* v where the sign of s is 0, w where it is 1 */
-INLINED __m256i by_sign(__m256i s, __m256i v, __m256i w)
+INLINED static inline __m256i by_sign(__m256i s, __m256i v, __m256i w)
 {
     return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(v),
                                                 _mm256_castsi256_ps(w),
                                                 _mm256_castsi256_ps(s)));
 }
 
-INLINED unsigned signs(__m256i v)
+INLINED static inline unsigned signs(__m256i v)
 {
     return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(v));
 }
@@ -110,7 +110,7 @@ typedef struct {
     __m256i low, high;
 } halves;
 
-INLINED halves halves_of(__m256i x0, __m256i x1)
+INLINED static inline halves halves_of(__m256i x0, __m256i x1)
 {
     halves x;
 
@@ -119,14 +119,14 @@ INLINED halves halves_of(__m256i x0, __m256i x1)
     return x;
 }
 
-INLINED void put_halves(uint64_t *to, halves x)
+INLINED static inline void put_halves(uint64_t *to, halves x)
 {
     STORE(to, _mm256_unpacklo_epi32(x.low, x.high));
     STORE(to + 4, _mm256_unpackhi_epi32(x.low, x.high));
 }
 
 /* x / 2^32 where the sign of `spill` is 1. */
-INLINED halves spilled_halves(halves x, __m256i spill)
+INLINED static inline halves spilled_halves(halves x, __m256i spill)
 {
     halves y;
 
@@ -135,7 +135,7 @@ INLINED halves spilled_halves(halves x, __m256i spill)
     return y;
 }
 
-INLINED __m256i picked(__m256i words, const uint8_t *place)
+INLINED static inline __m256i picked(__m256i words, const uint8_t *place)
 {
     return _mm256_permutevar8x32_epi32(
         words, _mm256_cvtepu8_epi32(
@@ -143,21 +143,22 @@ INLINED __m256i picked(__m256i words, const uint8_t *place)
 }
 
 /* The words of the elements that do not keep theirs to the top. */
-INLINED uint32_t *put_words(uint32_t *top, __m256i words, unsigned keep)
+INLINED static inline uint32_t *put_words(uint32_t *top, __m256i words,
+                                          unsigned keep)
 {
     STORE(top, picked(words, spilled[keep]));
     return top + 8 - __builtin_popcount(keep);
 }
 
 /* Words for heads y, or all of them not to be refilled: those below 2^31. */
-INLINED __m256i is_small(halves y)
+INLINED static inline __m256i is_small(halves y)
 {
     return _mm256_and_si256(_mm256_cmpgt_epi32(y.low, _mm256_set1_epi32(-1)),
                             _mm256_cmpeq_epi32(y.high, _mm256_setzero_si256()));
 }
 
-INLINED void put_refilled(uint64_t *head, halves y, __m256i refill,
-                          __m256i words)
+INLINED static inline void put_refilled(uint64_t *head, halves y,
+                                        __m256i refill, __m256i words)
 {
     halves x;
 
@@ -168,8 +169,8 @@ INLINED void put_refilled(uint64_t *head, halves y, __m256i refill,
 
 /* q f + rest below 2^64, for quotients in two vectors of 64 bits, whose high
  * halves are `high`: f (q mod 2^32) + (f floor(q / 2^32) 2^32 + rest). */
-INLINED halves products(__m256i q0, __m256i q1, __m256i high, __m256i f,
-                        __m256i rest)
+INLINED static inline halves products(__m256i q0, __m256i q1, __m256i high,
+                                      __m256i f, __m256i rest)
 {
     const __m256i up = _mm256_mullo_epi32(f, high);
 
@@ -187,14 +188,14 @@ INLINED halves products(__m256i q0, __m256i q1, __m256i high, __m256i f,
 #define EXPONENT_84 _mm256_set1_epi32(0x45300000)
 
 /* Integers below 2^32 as doubles. */
-INLINED __m256d double_of(__m256i with_exponent_52)
+INLINED static inline __m256d double_of(__m256i with_exponent_52)
 {
     return _mm256_sub_pd(_mm256_castsi256_pd(with_exponent_52),
                          _mm256_set1_pd(0x1p52));
 }
 
 /* x from its halves, each the fraction of a number. */
-INLINED __m256d double_of_halves(__m256i high, __m256i low)
+INLINED static inline __m256d double_of_halves(__m256i high, __m256i low)
 {
     __m256d x = _mm256_sub_pd(_mm256_castsi256_pd(high),
                               _mm256_set1_pd(0x1p84 + 0x1p52));
@@ -208,7 +209,7 @@ typedef struct {
     __m256d v0, v1;
 } doubles;
 
-INLINED doubles doubles_of(__m256i v)
+INLINED static inline doubles doubles_of(__m256i v)
 {
     doubles d;
 
@@ -217,7 +218,7 @@ INLINED doubles doubles_of(__m256i v)
     return d;
 }
 
-INLINED doubles doubles_of_halves(halves x)
+INLINED static inline doubles doubles_of_halves(halves x)
 {
     doubles d;
 
@@ -233,7 +234,7 @@ typedef struct {
     __m256i q0, q1;
 } quotients;
 
-INLINED quotients divided(halves x, __m256i f)
+INLINED static inline quotients divided(halves x, __m256i f)
 {
     const __m256d less = _mm256_set1_pd(0x1p52 - 1);
     const doubles d = doubles_of_halves(x), by = doubles_of(f);
@@ -246,7 +247,8 @@ INLINED quotients divided(halves x, __m256i f)
 
 /* The same by the inverses of f, which are 2^-53 of them off: with that of x at
  * most 2^-52 y, which is 1/4 for y < 2^50; rounding y - 1 adds 1/2. */
-INLINED quotients divided_by(halves x, __m256d inverse0, __m256d inverse1)
+INLINED static inline quotients divided_by(halves x, __m256d inverse0,
+                                           __m256d inverse1)
 {
     const __m256d less = _mm256_set1_pd(0x1p52 - 1);
     const doubles d = doubles_of_halves(x);
@@ -258,14 +260,14 @@ INLINED quotients divided_by(halves x, __m256d inverse0, __m256d inverse1)
 }
 
 /* x - q f in [0, 2 f) */
-INLINED __m256i rest_of(halves x, quotients q, __m256i f)
+INLINED static inline __m256i rest_of(halves x, quotients q, __m256i f)
 {
     return _mm256_sub_epi32(x.low, _mm256_mullo_epi32(EVEN_OF(q.q0, q.q1), f));
 }
 
 /* Add `total` to what is in a rest that is f or more, for the one that its
  * quotient is too small by, and take f from it. */
-INLINED __m256i carried(__m256i rest, __m256i f, __m256i total)
+INLINED static inline __m256i carried(__m256i rest, __m256i f, __m256i total)
 {
     return _mm256_add_epi32(rest,
                             _mm256_andnot_si256(_mm256_cmpgt_epi32(f, rest),
@@ -276,8 +278,8 @@ INLINED __m256i carried(__m256i rest, __m256i f, __m256i total)
 
 /* Heads after a push: x' = floor(x / f) 2^r + (x mod f) + c.  q 2^r shifts the
  * bits of 2^52 out. */
-INLINED void put_pushed(uint64_t *head, halves x, quotients q, __m256i f,
-                        __m256i start, unsigned prec)
+INLINED static inline void put_pushed(uint64_t *head, halves x, quotients q,
+                                      __m256i f, __m256i start, unsigned prec)
 {
     const __m256i zero = _mm256_setzero_si256();
     const __m256i r = _mm256_set1_epi64x((int)prec);
@@ -292,8 +294,9 @@ INLINED void put_pushed(uint64_t *head, halves x, quotients q, __m256i f,
 
 /* Load heads that keep their word where x < f 2^(63 - r), and put the words of
  * the others. */
-INLINED uint32_t *load_spilling(halves *x, const uint64_t *head, __m256i f,
-                                unsigned prec, uint32_t *top)
+INLINED static inline uint32_t *load_spilling(halves *x, const uint64_t *head,
+                                              __m256i f, unsigned prec,
+                                              uint32_t *top)
 {
     const __m256i to_limit = _mm256_set1_epi32(31 - (int)prec);
     const halves old = halves_of(LOAD(head), LOAD(head + 4));
@@ -334,9 +337,10 @@ static uint32_t *push_symbols(uint64_t *head, const uint32_t *edge,
 }
 
 /* Pop, from heads x, intervals of f slots, in which their slots are `rest`. */
-INLINED const uint32_t *pop_group(uint64_t *head, __m256i x0, __m256i x1,
-                                  halves x, __m256i f, __m256i rest,
-                                  unsigned prec, const uint32_t *top)
+INLINED static inline const uint32_t *pop_group(uint64_t *head, __m256i x0,
+                                                __m256i x1, halves x, __m256i f,
+                                                __m256i rest, unsigned prec,
+                                                const uint32_t *top)
 {
     const __m256i r = _mm256_set1_epi64x((int)prec);
     const halves y = products(
@@ -407,7 +411,8 @@ AVX2 static int prepare_row(const uint32_t *edge, size_t symbols,
 }
 
 /* Sixteen bytes each, so many from an address on. */
-INLINED __m256i pair_at(const void *from, uint32_t at0, uint32_t at1)
+INLINED static inline __m256i pair_at(const void *from, uint32_t at0,
+                                      uint32_t at1)
 {
     const uint8_t *p = (const uint8_t *)from;
 
@@ -470,8 +475,8 @@ AVX2 static uint32_t *push_rounds(uint64_t *head, size_t lanes,
 
 /* What the cells of some slots do not tell: rests that are not in freq. */
 AVX2 static __attribute__((noinline)) void
-find_beyond(const bbans_table *table, unsigned beyond, const uint32_t *slot,
-            uint32_t *symbol, uint32_t *freq, uint32_t *rest)
+find_past_cells(const bbans_table *table, unsigned beyond, const uint32_t *slot,
+                uint32_t *symbol, uint32_t *freq, uint32_t *rest)
 {
     for (; beyond != 0; beyond &= beyond - 1) {
         const int i = __builtin_ctz(beyond);
@@ -487,8 +492,10 @@ find_beyond(const bbans_table *table, unsigned beyond, const uint32_t *slot,
 
 /* The symbols of slots, their frequencies, and rest = slot - start.  A slot is
  * mostly its cell's first symbol's or the next one's: without a branch. */
-INLINED __m256i find_symbols(const bbans_table *table, const bbans_cells *cells,
-                             __m256i slot, __m256i *freq, __m256i *rest)
+INLINED static inline __m256i find_symbols(const bbans_table *table,
+                                           const bbans_cells *cells,
+                                           __m256i slot, __m256i *freq,
+                                           __m256i *rest)
 {
     const int to_place = (int)(table->prec - cells->bits - 4);
     uint32_t at[GROUP];
@@ -529,7 +536,7 @@ INLINED __m256i find_symbols(const bbans_table *table, const bbans_cells *cells,
         STORE(symbols, symbol);
         STORE(freqs, *freq);
         STORE(rests, *rest);
-        find_beyond(table, within ^ 0xff, slots, symbols, freqs, rests);
+        find_past_cells(table, within ^ 0xff, slots, symbols, freqs, rests);
         symbol = LOAD(symbols);
         *freq = LOAD(freqs);
         *rest = LOAD(rests);
@@ -564,8 +571,8 @@ AVX2 static const uint32_t *pop_rounds(uint64_t *head, size_t lanes,
 /* ---- Any totals: the words that move, as lanes_portable.c has it. ---- */
 
 /* Heads x after a push, x' = y before the words go. */
-INLINED uint32_t *put_heads(uint64_t *head, halves x, halves y, __m256i spill,
-                            uint32_t *top)
+INLINED static inline uint32_t *put_heads(uint64_t *head, halves x, halves y,
+                                          __m256i spill, uint32_t *top)
 {
     const __m256i refill = is_small(y);
 
@@ -575,8 +582,9 @@ INLINED uint32_t *put_heads(uint64_t *head, halves x, halves y, __m256i spill,
 }
 
 /* The same after a pop. */
-INLINED const uint32_t *take_heads(uint64_t *head, halves x, halves y,
-                                   __m256i spill, const uint32_t *top)
+INLINED static inline const uint32_t *take_heads(uint64_t *head, halves x,
+                                                 halves y, __m256i spill,
+                                                 const uint32_t *top)
 {
     const __m256i refill = is_small(y);
     const unsigned takes = signs(_mm256_andnot_si256(spill, refill));
@@ -587,7 +595,7 @@ INLINED const uint32_t *take_heads(uint64_t *head, halves x, halves y,
 }
 
 /* Where high halves of heads are not below a limit of 1 to 2^31. */
-INLINED __m256i are_spilled(__m256i high, __m256i limit)
+INLINED static inline __m256i are_spilled(__m256i high, __m256i limit)
 {
     return _mm256_cmpgt_epi32(high,
                               _mm256_sub_epi32(limit, _mm256_set1_epi32(1)));
@@ -620,7 +628,8 @@ AVX2 static uint32_t *push_values(uint64_t *head, const uint32_t *value,
 }
 
 /* Quotients and rests, from q. */
-INLINED halves whole(halves x, quotients q, __m256i f, __m256i *rest)
+INLINED static inline halves whole(halves x, quotients q, __m256i f,
+                                   __m256i *rest)
 {
     halves y = halves_of(q.q0, q.q1);
     __m256i more;
@@ -643,7 +652,7 @@ INLINED halves whole(halves x, quotients q, __m256i f, __m256i *rest)
 #define ONE_STEP_MIN ((uint32_t)1 << 13)
 
 /* floor(v / N) in the low halves. */
-INLINED __m256i floor_by(__m256d v, __m256d inverse)
+INLINED static inline __m256i floor_by(__m256d v, __m256d inverse)
 {
     const __m256d half = _mm256_set1_pd(0.5);
     __m256d y = _mm256_fmsub_pd(_mm256_add_pd(v, half), inverse, half);
@@ -653,7 +662,7 @@ INLINED __m256i floor_by(__m256d v, __m256d inverse)
         _mm256_add_pd(y, _mm256_set1_pd(0x1p52 + 0x1p51)));
 }
 
-INLINED __m256i floors_by(doubles d, __m256d inverse)
+INLINED static inline __m256i floors_by(doubles d, __m256d inverse)
 {
     return EVEN_OF(floor_by(d.v0, inverse), floor_by(d.v1, inverse));
 }
@@ -694,7 +703,7 @@ AVX2 static const uint32_t *pop_values(uint64_t *head, uint32_t *value,
 
 /* floor(2^31 / N): what is below an integer is so by 1 / N or more, and
  * division is less than 2^-22 / N off.  For N = 1 it is what does not fit. */
-INLINED __m256i multiples(__m256i total)
+INLINED static inline __m256i multiples(__m256i total)
 {
     const __m256d all = _mm256_set1_pd(0x1p31);
     const doubles by = doubles_of(REORDERED(total));
@@ -706,7 +715,7 @@ INLINED __m256i multiples(__m256i total)
 }
 
 /* Quotients by totals from 2^12 on are below 2^51. */
-INLINED int are_small(__m256i total)
+INLINED static inline int are_small(__m256i total)
 {
     return _mm256_movemask_epi8(_mm256_cmpgt_epi32(
                total, _mm256_set1_epi32((1 << 12) - 1))) != -1;

@@ -72,10 +72,11 @@ AVX512 static inline __m512i words_for(const uint32_t *top, __mmask8 to)
         to, _mm256_permutevar8x32_epi32(LOAD_8_WORDS(top - 8), backwards)));
 }
 
-#define INLINED AVX512 __attribute__((always_inline)) static inline
+#define INLINED AVX512 __attribute__((always_inline))
 
 /* Two neighbouring edges are one load. */
-INLINED __m128i span_pair(const uint32_t *edge, const uint32_t *symbol)
+INLINED static inline __m128i span_pair(const uint32_t *edge,
+                                        const uint32_t *symbol)
 {
     const void *a = edge + symbol[0], *b = edge + symbol[1];
 
@@ -83,7 +84,8 @@ INLINED __m128i span_pair(const uint32_t *edge, const uint32_t *symbol)
         _mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64((const __m128i *)a)), b));
 }
 
-INLINED __m256i span_quad(const uint32_t *edge, const uint32_t *symbol)
+INLINED static inline __m256i span_quad(const uint32_t *edge,
+                                        const uint32_t *symbol)
 {
     return _mm256_inserti128_si256(
         _mm256_castsi128_si256(span_pair(edge, symbol)),
@@ -91,7 +93,8 @@ INLINED __m256i span_quad(const uint32_t *edge, const uint32_t *symbol)
 }
 
 /* Spans i .. i + 7 of an array, or those of symbols if there are edges. */
-INLINED __m512i span_8(const void *from, const uint32_t *edge, size_t i)
+INLINED static inline __m512i span_8(const void *from, const uint32_t *edge,
+                                     size_t i)
 {
     const uint32_t *symbol = (const uint32_t *)from + i;
 
@@ -107,9 +110,10 @@ INLINED __m512i span_8(const void *from, const uint32_t *edge, size_t i)
 #define EACH_OF(m) for (v = 0; v < (m); v++)
 
 /* Push m <= STEPS vectors from lane i on. */
-INLINED uint32_t *push_steps(uint64_t *head, const void *from,
-                             const uint32_t *edge, size_t i, size_t m,
-                             unsigned prec, uint32_t *top)
+INLINED static inline uint32_t *push_steps(uint64_t *head, const void *from,
+                                           const uint32_t *edge, size_t i,
+                                           size_t m, unsigned prec,
+                                           uint32_t *top)
 {
     const __m512i total = _mm512_set1_epi64(1LL << prec);
     const __m512i to_limit = _mm512_set1_epi64(63 - (int)prec);
@@ -143,9 +147,9 @@ INLINED uint32_t *push_steps(uint64_t *head, const void *from,
     return top;
 }
 
-INLINED uint32_t *push_all(uint64_t *head, const void *from,
-                           const uint32_t *edge, size_t n, unsigned prec,
-                           uint32_t *top)
+INLINED static inline uint32_t *push_all(uint64_t *head, const void *from,
+                                         const uint32_t *edge, size_t n,
+                                         unsigned prec, uint32_t *top)
 {
     for (; n % (8 * STEPS) != 0; n -= 8)
         top = push_steps(head, from, edge, n - 8, 1, prec, top);
@@ -401,7 +405,8 @@ AVX512 static inline few_shares few_of(const bbans_coded_symbol *share)
     return few;
 }
 
-INLINED group group_of_few(const few_shares *few, const uint32_t *symbol)
+INLINED static inline group group_of_few(const few_shares *few,
+                                         const uint32_t *symbol)
 {
     const __m512i backwards =
         _mm512_setr_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
@@ -417,20 +422,20 @@ INLINED group group_of_few(const few_shares *few, const uint32_t *symbol)
     return g;
 }
 
-INLINED __m512i low_words(__m512i a, __m512i b)
+INLINED static inline __m512i low_words(__m512i a, __m512i b)
 {
     return _mm512_castps_si512(_mm512_shuffle_ps(_mm512_castsi512_ps(a),
                                                  _mm512_castsi512_ps(b), 0x88));
 }
 
-INLINED __m512i high_words(__m512i a, __m512i b)
+INLINED static inline __m512i high_words(__m512i a, __m512i b)
 {
     return _mm512_castps_si512(_mm512_shuffle_ps(_mm512_castsi512_ps(a),
                                                  _mm512_castsi512_ps(b), 0xdd));
 }
 
-INLINED __m256i share_pair(const bbans_coded_symbol *share, uint32_t k0,
-                           uint32_t k1)
+INLINED static inline __m256i share_pair(const bbans_coded_symbol *share,
+                                         uint32_t k0, uint32_t k1)
 {
     const void *s0 = share + k0, *s1 = share + k1;
 
@@ -440,15 +445,16 @@ INLINED __m256i share_pair(const bbans_coded_symbol *share, uint32_t k0,
 }
 
 /* Those of every fourth symbol, down from the last. */
-INLINED __m512i share_quad(const bbans_coded_symbol *share,
-                           const uint32_t *last)
+INLINED static inline __m512i share_quad(const bbans_coded_symbol *share,
+                                         const uint32_t *last)
 {
     return _mm512_inserti64x4(
         _mm512_castsi256_si512(share_pair(share, last[0], last[-4])),
         share_pair(share, last[-8], last[-12]), 1);
 }
 
-INLINED group group_of(const bbans_coded_symbol *share, const uint32_t *symbol)
+INLINED static inline group group_of(const bbans_coded_symbol *share,
+                                     const uint32_t *symbol)
 {
     const uint32_t *last = symbol + GROUP - 1;
     const __m512i s0 = share_quad(share, last);
@@ -467,10 +473,11 @@ INLINED group group_of(const bbans_coded_symbol *share, const uint32_t *symbol)
 }
 
 /* Push m <= GROUPS groups, whose heads are a and b each. */
-INLINED uint32_t *push_groups(uint64_t *head, const few_shares *few,
-                              const bbans_coded_symbol *share,
-                              const uint32_t *symbol, size_t m, unsigned prec,
-                              uint32_t *top)
+INLINED static inline uint32_t *push_groups(uint64_t *head,
+                                            const few_shares *few,
+                                            const bbans_coded_symbol *share,
+                                            const uint32_t *symbol, size_t m,
+                                            unsigned prec, uint32_t *top)
 {
     const __m512i total = _mm512_set1_epi32(1 << prec);
     const __m512i zero = _mm512_setzero_si512();
@@ -537,11 +544,11 @@ INLINED uint32_t *push_groups(uint64_t *head, const few_shares *few,
 }
 
 /* One round. */
-INLINED uint32_t *push_round(uint64_t *head, size_t lanes,
-                             const few_shares *few,
-                             const bbans_coded_symbol *share,
-                             const uint32_t *symbol, unsigned prec,
-                             uint32_t *top)
+INLINED static inline uint32_t *push_round(uint64_t *head, size_t lanes,
+                                           const few_shares *few,
+                                           const bbans_coded_symbol *share,
+                                           const uint32_t *symbol,
+                                           unsigned prec, uint32_t *top)
 {
     while (lanes % (GROUP * GROUPS) != 0) {
         lanes -= GROUP;
@@ -557,7 +564,8 @@ INLINED uint32_t *push_round(uint64_t *head, size_t lanes,
 }
 
 /* Lanes as a and b, or back. */
-INLINED void reorder(uint64_t *head, size_t lanes, __m512i a, __m512i b)
+INLINED static inline void reorder(uint64_t *head, size_t lanes, __m512i a,
+                                   __m512i b)
 {
     size_t i;
 

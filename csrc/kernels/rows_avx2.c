@@ -6,7 +6,7 @@
 #ifdef BBANS_HAVE_X86
 
 #define AVX2 BBANS_TARGET("avx2,popcnt")
-#define INLINED AVX2 __attribute__((always_inline)) static inline
+#define INLINED AVX2 __attribute__((always_inline))
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
 
@@ -199,8 +199,8 @@ static const uint32_t first_ones[2 * BLOCK] = {ONES_8, ONES_8, ONES_8, ONES_8,
                                                ONES_8, ONES_8, ONES_8, ONES_8};
 
 /* Weights k .. k + n - 1, n < 8, and 0 beyond them, where nothing is read. */
-INLINED __m256i some_weights_at(const uint8_t *row, int type, size_t k,
-                                size_t n)
+INLINED static inline __m256i some_weights_at(const uint8_t *row, int type,
+                                              size_t k, size_t n)
 {
     const __m256i some = LOAD(first_ones + BLOCK - n);
     const void *from = row + bbans_row_bytes(type, k);
@@ -219,15 +219,15 @@ INLINED __m256i some_weights_at(const uint8_t *row, int type, size_t k,
     return weights_at(last, type, 0);
 }
 
-INLINED int is_too_large(__m256i any)
+INLINED static inline int is_too_large(__m256i any)
 {
     return !_mm256_testz_si256(any, _mm256_set1_epi32((int)0xe0000000));
 }
 
 /* Eight weights without the extra 1 to *all, and those in `below` to *before.
  */
-INLINED void add_8(__m256i w, const uint32_t *below, __m256i *all,
-                   __m256i *before, __m256i *any)
+INLINED static inline void add_8(__m256i w, const uint32_t *below, __m256i *all,
+                                 __m256i *before, __m256i *any)
 {
     *any = _mm256_or_si256(*any, w);
     *all = _mm256_add_epi32(*all, w);
@@ -235,8 +235,9 @@ INLINED void add_8(__m256i w, const uint32_t *below, __m256i *all,
 }
 
 /* A row, and what of it is before weight k, as sums down its columns. */
-INLINED void add_row(const uint8_t *row, int type, size_t symbols, size_t k,
-                     __m256i *all, __m256i *before, __m256i *any)
+INLINED static inline void add_row(const uint8_t *row, int type, size_t symbols,
+                                   size_t k, __m256i *all, __m256i *before,
+                                   __m256i *any)
 {
     size_t i, j;
 
@@ -265,7 +266,7 @@ INLINED void add_row(const uint8_t *row, int type, size_t symbols, size_t k,
 }
 
 /* Sums of four vectors, each below 2^29 in every element, across. */
-INLINED __m128i sums_across(const __m256i *v, __m256i *any)
+INLINED static inline __m128i sums_across(const __m256i *v, __m256i *any)
 {
     const __m256i a = _mm256_hadd_epi32(v[0], v[1]);
     const __m256i b = _mm256_hadd_epi32(v[2], v[3]);
@@ -277,7 +278,7 @@ INLINED __m128i sums_across(const __m256i *v, __m256i *any)
 }
 
 /* One weight, with the extra 1. */
-INLINED uint32_t weight_at(const uint8_t *row, int type, size_t k)
+INLINED static inline uint32_t weight_at(const uint8_t *row, int type, size_t k)
 {
     const void *at = row + bbans_row_bytes(type, k);
 
@@ -290,9 +291,10 @@ INLINED uint32_t weight_at(const uint8_t *row, int type, size_t k)
     return *(const uint32_t *)at;
 }
 
-INLINED void four_intervals(const uint8_t *row, int type, size_t symbols,
-                            const uint32_t *k, uint32_t *start, uint32_t *freq,
-                            uint32_t *total, __m256i *any)
+INLINED static inline void four_intervals(const uint8_t *row, int type,
+                                          size_t symbols, const uint32_t *k,
+                                          uint32_t *start, uint32_t *freq,
+                                          uint32_t *total, __m256i *any)
 {
     const size_t bytes = bbans_row_bytes(type, symbols);
     __m256i all[4], before[4];
@@ -316,9 +318,10 @@ INLINED void four_intervals(const uint8_t *row, int type, size_t symbols,
     _mm_storeu_si128((__m128i *)(void *)start, starts);
 }
 
-INLINED void intervals_type(const uint8_t *weight, int type, size_t symbols,
-                            size_t n, const uint32_t *k, uint32_t *start,
-                            uint32_t *freq, uint32_t *total)
+INLINED static inline void intervals_type(const uint8_t *weight, int type,
+                                          size_t symbols, size_t n,
+                                          const uint32_t *k, uint32_t *start,
+                                          uint32_t *freq, uint32_t *total)
 {
     __m256i any = _mm256_setzero_si256();
     size_t first;
@@ -350,7 +353,7 @@ AVX2 static void row_intervals(const void *weight, int type, size_t symbols,
 }
 
 /* Sums of eight vectors across, in order. */
-INLINED __m256i eight_sums(const __m256i *a, __m256i *any)
+INLINED static inline __m256i eight_sums(const __m256i *a, __m256i *any)
 {
     const __m256i a0 = _mm256_hadd_epi32(a[0], a[1]);
     const __m256i a1 = _mm256_hadd_epi32(a[2], a[3]);
@@ -368,8 +371,9 @@ INLINED __m256i eight_sums(const __m256i *a, __m256i *any)
 /* Weights k .. k + n - 1, n <= 64, to w, and the running sums of their eights
  * to sums; returns the last.  Sums only grow: what is of the last eight is the
  * largest, and no sum of eight wraps if that of four is below 2^29. */
-INLINED uint32_t weigh_eights(const uint8_t *row, int type, size_t k, size_t n,
-                              uint32_t *w, uint32_t *sums, __m256i *any)
+INLINED static inline uint32_t weigh_eights(const uint8_t *row, int type,
+                                            size_t k, size_t n, uint32_t *w,
+                                            uint32_t *sums, __m256i *any)
 {
     const __m256i extra = _mm256_set1_epi32(type != BBANS_U32);
     __m256i a[8], sum = _mm256_setzero_si256();
@@ -402,8 +406,9 @@ INLINED uint32_t weigh_eights(const uint8_t *row, int type, size_t k, size_t n,
     return (uint32_t)_mm256_extract_epi32(sum, 7);
 }
 
-INLINED void weigh_rows_type(const uint8_t *weight, int type, size_t symbols,
-                             size_t n, uint32_t *w, uint32_t *total)
+INLINED static inline void weigh_rows_type(const uint8_t *weight, int type,
+                                           size_t symbols, size_t n,
+                                           uint32_t *w, uint32_t *total)
 {
     const size_t bytes = bbans_row_bytes(type, symbols);
     const size_t stride = bbans_row_stride(symbols);
@@ -440,7 +445,7 @@ AVX2 static void weigh_rows(const void *weight, int type, size_t symbols,
 }
 
 /* How many of eight sums are <= slot, as unsigned. */
-INLINED unsigned count_of_8(__m256i sums, uint32_t slot)
+INLINED static inline unsigned count_of_8(__m256i sums, uint32_t slot)
 {
     const __m256i s = _mm256_set1_epi32((int)slot);
 
@@ -450,7 +455,7 @@ INLINED unsigned count_of_8(__m256i sums, uint32_t slot)
 }
 
 /* Sums of the first 1 to 8 of eight. */
-INLINED __m256i running_sums(__m256i v)
+INLINED static inline __m256i running_sums(__m256i v)
 {
     v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
     v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));

@@ -6,7 +6,7 @@
 #ifdef BBANS_HAVE_X86
 
 #define AVX512 BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,popcnt")
-#define INLINED AVX512 __attribute__((always_inline)) static inline
+#define INLINED AVX512 __attribute__((always_inline))
 #define LOAD(p) _mm512_loadu_si512((const void *)(p))
 #define STORE(p, v) _mm512_storeu_si512((void *)(p), (v))
 
@@ -49,8 +49,9 @@ AVX512 static inline int is_too_large(__m512i any)
 
 /* Weights i .. i + 63, those in `here`, to w and *total: sums of four below
  * 2^29 + 1 in each element. */
-INLINED void weigh_to(const void *weight, int type, size_t i, uint64_t here,
-                      uint32_t *w, __m512i *total, __m512i *any)
+INLINED static inline void weigh_to(const void *weight, int type, size_t i,
+                                    uint64_t here, uint32_t *w, __m512i *total,
+                                    __m512i *any)
 {
     const __m512i extra = _mm512_set1_epi32(type != BBANS_U32);
     __m512i sum = _mm512_setzero_si512();
@@ -71,7 +72,8 @@ INLINED void weigh_to(const void *weight, int type, size_t i, uint64_t here,
     *total = _mm512_add_epi64(*total, pair_sums(sum));
 }
 
-INLINED uint64_t weigh_type(const void *weight, int type, size_t n, uint32_t *w)
+INLINED static inline uint64_t weigh_type(const void *weight, int type,
+                                          size_t n, uint32_t *w)
 {
     __m512i total = _mm512_setzero_si512(), any = total;
     size_t i;
@@ -87,9 +89,10 @@ INLINED uint64_t weigh_type(const void *weight, int type, size_t n, uint32_t *w)
 
 /* Weights i .. i + 63, those in `here`, to *total, and those in `below` to
  * *before; `extra` is up to the caller. */
-INLINED void weigh_block(const void *weight, int type, size_t i, uint64_t here,
-                         uint64_t below, __m512i *total, __m512i *before,
-                         __m512i *any)
+INLINED static inline void weigh_block(const void *weight, int type, size_t i,
+                                       uint64_t here, uint64_t below,
+                                       __m512i *total, __m512i *before,
+                                       __m512i *any)
 {
     __m512i sum = _mm512_setzero_si512();
     size_t j;
@@ -106,8 +109,9 @@ INLINED void weigh_block(const void *weight, int type, size_t i, uint64_t here,
     *total = _mm512_add_epi64(*total, pair_sums(sum));
 }
 
-INLINED uint64_t weigh_one_type(const void *weight, int type, size_t n,
-                                size_t k, uint32_t *start)
+INLINED static inline uint64_t weigh_one_type(const void *weight, int type,
+                                              size_t n, size_t k,
+                                              uint32_t *start)
 {
     const uint64_t extra = type != BBANS_U32;
     __m512i total = _mm512_setzero_si512(), any = total, before = total, both;
@@ -162,9 +166,10 @@ AVX512 static uint64_t row_interval(const void *weight, int type, size_t n,
 
 /* Weights i .. i + 63, those in `here`, to *all, and those in `below` to
  * *before, without the extra 1. */
-INLINED void add_block(const uint8_t *row, int type, size_t i, uint64_t here,
-                       uint64_t below, __m512i *all, __m512i *before,
-                       __m512i *any)
+INLINED static inline void add_block(const uint8_t *row, int type, size_t i,
+                                     uint64_t here, uint64_t below,
+                                     __m512i *all, __m512i *before,
+                                     __m512i *any)
 {
     __m512i w[4];
     size_t v;
@@ -184,9 +189,10 @@ INLINED void add_block(const uint8_t *row, int type, size_t i, uint64_t here,
 
 /* Four rows share the sums across.  Nothing is asked for ahead: rows come in
  * the order of memory, faster than by requests of one core. */
-INLINED void four_intervals(const uint8_t *row, int type, size_t symbols,
-                            const uint32_t *k, uint32_t *start, uint32_t *freq,
-                            uint32_t *total, __m512i *any)
+INLINED static inline void four_intervals(const uint8_t *row, int type,
+                                          size_t symbols, const uint32_t *k,
+                                          uint32_t *start, uint32_t *freq,
+                                          uint32_t *total, __m512i *any)
 {
     const __m512i in_order =
         _mm512_setr_epi32(0, 2, 8, 10, 1, 3, 9, 11, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -238,9 +244,10 @@ INLINED void four_intervals(const uint8_t *row, int type, size_t symbols,
     _mm_storeu_si128((__m128i *)(void *)start, befores);
 }
 
-INLINED void intervals_type(const uint8_t *weight, int type, size_t symbols,
-                            size_t n, const uint32_t *k, uint32_t *start,
-                            uint32_t *freq, uint32_t *total)
+INLINED static inline void intervals_type(const uint8_t *weight, int type,
+                                          size_t symbols, size_t n,
+                                          const uint32_t *k, uint32_t *start,
+                                          uint32_t *freq, uint32_t *total)
 {
     __m512i any = _mm512_setzero_si512();
     size_t first;
@@ -273,9 +280,9 @@ AVX512 static void row_intervals(const void *weight, int type, size_t symbols,
 
 /* Weights i .. i + 63, those in `here`, to w, and the running sums of their 16
  * quads, four weights each, to sums; returns the last. */
-INLINED uint32_t weigh_quads(const uint8_t *row, int type, size_t i,
-                             uint64_t here, uint32_t *w, uint32_t *sums,
-                             __m512i *any)
+INLINED static inline uint32_t weigh_quads(const uint8_t *row, int type,
+                                           size_t i, uint64_t here, uint32_t *w,
+                                           uint32_t *sums, __m512i *any)
 {
     /* Quad j of vector v, 4 j + v where the sums across are, is quad 4 v + j.
      */
@@ -314,8 +321,9 @@ INLINED uint32_t weigh_quads(const uint8_t *row, int type, size_t i,
     return (uint32_t)_mm_extract_epi32(_mm512_extracti32x4_epi32(s16, 3), 3);
 }
 
-INLINED void weigh_rows_type(const uint8_t *weight, int type, size_t symbols,
-                             size_t n, uint32_t *w, uint32_t *total)
+INLINED static inline void weigh_rows_type(const uint8_t *weight, int type,
+                                           size_t symbols, size_t n,
+                                           uint32_t *w, uint32_t *total)
 {
     const size_t bytes = bbans_row_bytes(type, symbols);
     const size_t stride = bbans_row_stride(symbols);
