@@ -67,8 +67,8 @@
 
 /* Into zeros: a gather waits for what its result is merged with.  A mask that
  * compilers know to be full would make them forget the zeros. */
-AVX2 static inline __attribute__((always_inline)) __m256i
-gathered(const long long *p, __m256i i, const int size)
+AVX2 static inline __m256i gathered(const long long *p, __m256i i,
+                                    const int size)
 {
     __m256i all = _mm256_set1_epi64x(-1);
 

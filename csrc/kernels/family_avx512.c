@@ -64,8 +64,7 @@
 
 /* Into zeros: a gather waits for what its result is merged with.  A mask that
  * compilers know to be full would make them forget the zeros. */
-AVX512 static inline __attribute__((always_inline)) V
-gathered(const void *p, V i, const int size)
+AVX512 static inline V gathered(const void *p, V i, const int size)
 {
     V none = _mm512_setzero_si512();
 
