@@ -13,7 +13,7 @@ import numpy as np
 from clock import cycles
 from report import Report, parser, use_isa
 
-from bbans import HMM, Message, codecs
+from bbans import HMM, FactorialHMM, Message, codecs
 from bbans.frozen import FrozenModel
 from bbans.models import Topology
 
@@ -68,6 +68,20 @@ def bands(rows: Report, isa: str, repeats: int) -> None:
                  at_most=1.5 * many / few)  # fmt: skip
 
 
+def chains(rows: Report, isa: str, repeats: int) -> None:
+    for sizes in ([8, 8], [16, 16], [2] * 8, [8, 8, 8]):
+        model = FactorialHMM.random(sizes, SYMBOLS, seed=1)
+        joint = HMM(model.initial, model.transition, model.emission)
+        T = 5000 if rows.quick else 20_000
+        both = [rates(made.freeze(), T, repeats) for made in (model, joint)]
+        name = " x ".join(map(str, sizes))
+        for verb, apart, together in zip(("encode", "decode"), *both, strict=True):
+            what = f"chains of {name}, {isa}: {verb}"
+            rows.add(what, apart, "cycles/symbol")
+            rows.add(f"{what}, joint states to it", together / apart, "times",
+                     at_least=2 if joint.n_states >= 256 else None)  # fmt: skip
+
+
 def main() -> None:
     with Report(parser(__doc__).parse_args()) as rows:
         repeats = 3 if rows.quick else 9
@@ -76,6 +90,7 @@ def main() -> None:
                 rows.skip(isa, "not on this machine")
                 continue
             bands(rows, isa, repeats)
+            chains(rows, isa, repeats)
 
 
 if __name__ == "__main__":
