@@ -163,7 +163,7 @@ static const struct {
       .predict = &bbans_predict_neon,
       .residual = &bbans_residual_neon,
       .mixing = &bbans_mixing_portable,
-      .bytes = &bbans_bytes_portable,
+      .bytes = &bbans_bytes_neon,
       .family = &bbans_family_portable,
       .network = &bbans_network_neon,
       .tree = &bbans_tree_portable,
