@@ -746,7 +746,7 @@ extern const bbans_checksum_kernels bbans_checksum_portable,
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
 extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,
-    bbans_bytes_avx512, bbans_bytes_avx512_gathering;
+    bbans_bytes_avx512, bbans_bytes_avx512_gathering, bbans_bytes_neon;
 extern const bbans_family_kernels bbans_family_portable, bbans_family_avx2,
     bbans_family_avx512, bbans_family_neon;
 extern const bbans_laws_kernels bbans_laws_portable, bbans_laws_avx2;

@@ -1,6 +1,7 @@
 /* AVX2 kernels of the byte coder; equal to bytes_portable.c bit for bit.
  *
  * SPDX-License-Identifier: MIT */
+#include "bytes_words.h"
 #include "x86.h"
 
 #ifdef BBANS_HAVE_X86
@@ -11,53 +12,6 @@
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
 #define LOAD_HALF(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
 #define STORE_HALF(p, v) _mm_storeu_si128((__m128i *)(void *)(p), (v))
-
-/* Byte shuffles by the mask of the lanes that want a word: TAKE spreads words
- * from the front to those lanes, GIVE moves theirs to the back. */
-#define BIT(m, k) ((m) >> (k)&1)
-#define BELOW(m, k)                                                            \
-    (((k) > 0 ? BIT(m, 0) : 0) + ((k) > 1 ? BIT(m, 1) : 0) +                   \
-     ((k) > 2 ? BIT(m, 2) : 0) + ((k) > 3 ? BIT(m, 3) : 0) +                   \
-     ((k) > 4 ? BIT(m, 4) : 0) + ((k) > 5 ? BIT(m, 5) : 0) +                   \
-     ((k) > 6 ? BIT(m, 6) : 0))
-#define T(m, k)                                                                \
-    BIT(m, k) ? 2 * BELOW(m, k) : 0x80, BIT(m, k) ? 2 * BELOW(m, k) + 1 : 0x80
-#define TAKE(m)                                                                \
-    {                                                                          \
-        T(m, 0), T(m, 1), T(m, 2), T(m, 3), T(m, 4), T(m, 5), T(m, 6), T(m, 7) \
-    }
-#define ALL_4(f, m) f(m), f(m + 1), f(m + 2), f(m + 3)
-#define ALL_16(f, m)                                                           \
-    ALL_4(f, m), ALL_4(f, m + 4), ALL_4(f, m + 8), ALL_4(f, m + 12)
-#define ALL_64(f, m)                                                           \
-    ALL_16(f, m), ALL_16(f, m + 16), ALL_16(f, m + 32), ALL_16(f, m + 48)
-#define ALL_256(f) ALL_64(f, 0), ALL_64(f, 64), ALL_64(f, 128), ALL_64(f, 192)
-
-/* Which of the next words goes to each lane. */
-static const uint8_t take[256][16] = {ALL_256(TAKE)};
-
-/* Whether each lane in turn is in the mask m of those that keep their word: the
- * others move forward. */
-#define GIVE_8(m, a, b, c, d, e, f, g, h)                                      \
-    [m] = {2 * a, 2 * a + 1, 2 * b, 2 * b + 1, 2 * c, 2 * c + 1,               \
-           2 * d, 2 * d + 1, 2 * e, 2 * e + 1, 2 * f, 2 * f + 1,               \
-           2 * g, 2 * g + 1, 2 * h, 2 * h + 1},
-#define GIVE_7(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_8(m, b, c, d, e, f, g, h, 7) GIVE_8(m + 128, a, b, c, d, e, f, g, h)
-#define GIVE_6(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_7(m, b, c, d, e, f, g, h, 6) GIVE_7(m + 64, a, b, c, d, e, f, g, h)
-#define GIVE_5(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_6(m, b, c, d, e, f, g, h, 5) GIVE_6(m + 32, a, b, c, d, e, f, g, h)
-#define GIVE_4(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_5(m, b, c, d, e, f, g, h, 4) GIVE_5(m + 16, a, b, c, d, e, f, g, h)
-#define GIVE_3(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_4(m, b, c, d, e, f, g, h, 3) GIVE_4(m + 8, a, b, c, d, e, f, g, h)
-#define GIVE_2(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_3(m, b, c, d, e, f, g, h, 2) GIVE_3(m + 4, a, b, c, d, e, f, g, h)
-#define GIVE_1(m, a, b, c, d, e, f, g, h)                                      \
-    GIVE_2(m, b, c, d, e, f, g, h, 1) GIVE_2(m + 2, a, b, c, d, e, f, g, h)
-static const uint8_t give[256][16] = {GIVE_1(0, 0, 0, 0, 0, 0, 0, 0, 0)
-                                          GIVE_1(1, 0, 0, 0, 0, 0, 0, 0, 0)};
 
 /* Eight entries of a table.  A load that puts its entry where the result wants
  * it needs no shuffle, only a blend; gathers are slower on the cores measured.
@@ -104,8 +58,9 @@ AVX2_INLINE static inline __m256i push_8(__m256i x, __m256i e, __m128i shift,
         _mm256_permute4x64_epi64(_mm256_shuffle_epi8(x, low), 0x08);
     __m256i q, rest, over;
 
-    STORE_HALF(*word - 16, _mm_shuffle_epi8(_mm256_castsi256_si128(words),
-                                            LOAD_HALF(give[mask])));
+    STORE_HALF(*word - 16,
+               _mm_shuffle_epi8(_mm256_castsi256_si128(words),
+                                LOAD_HALF(bbans_words_given[mask])));
     *word += 2 * (size_t)__builtin_popcount(mask);
     *word -= 16;
     x = _mm256_srlv_epi32(x, _mm256_andnot_si256(room, _mm256_set1_epi32(16)));
@@ -289,7 +244,7 @@ AVX2_INLINE static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
     const unsigned mask =
         (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(dry));
     const __m256i next = _mm256_cvtepu16_epi32(
-        _mm_shuffle_epi8(LOAD_HALF(*word), LOAD_HALF(take[mask])));
+        _mm_shuffle_epi8(LOAD_HALF(*word), LOAD_HALF(bbans_words_taken[mask])));
     const __m256i up =
         _mm256_and_si256(_mm256_srli_epi32(dry, 27), _mm256_set1_epi32(16));
 

@@ -232,7 +232,7 @@ static const struct {
       .predict = &bbans_predict_neon,
       .residual = &bbans_residual_neon,
       .mixing = &bbans_mixing_portable,
-      .bytes = &bbans_bytes_portable,
+      .bytes = &bbans_bytes_neon,
       .family = &bbans_family_neon,
       .laws = &bbans_laws_portable,
       .network = &bbans_network_neon,
