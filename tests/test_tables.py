@@ -570,7 +570,7 @@ def test_a_right_checksum_over_wrong_tables(data):
     "code",
     [
         {"model_type": 0},
-        {"model_type": 10},
+        {"model_type": 11},
         {"mode": 2},
         {"kind": 3},
         {"listed": 2},

@@ -189,7 +189,7 @@ def check_codec(
     >>> from bbans.distributions import Poisson
     >>> print(check_codec([0, 3, 4, 5, 30], Poisson(4.0)))
     values               5
-    rate                 8.232 bits per value
+    rate                 8.239 bits per value
     start-up             0.0 bits
     message              48 bits
     several lanes        yes
