@@ -8,11 +8,9 @@
 #define FEW 8
 #define SAMPLE 4096 /* bytes */
 #define MANY                                                                   \
-    ((size_t)1 << 18) /* bytes for which tables of pairs are little            \
-                       */
-#define SMALL 64      /* bytes below it have */
-#define SMALL_PAIRS (SMALL * BYTE_VALUES) /* pairs below this */
-#define AT_ONCE 2048                      /* bytes packed, a multiple of 8 */
+    ((size_t)1 << 18)     /* bytes for which tables of pairs are little        \
+                           */
+#define AT_ONCE 2048      /* bytes packed, a multiple of 8 */
 #define CHUNK (32 * PART) /* bytes pushed at once; 4 LANES_MAX divides it */
 /* Of order 1, in bits: 129 states of up to 34, and for each pair the lower bits
  * of its frequency, at most 4 on average, as 256 of them sum to 2^12. */
@@ -190,14 +188,38 @@ static void count_each(const uint8_t *data, size_t n, uint32_t *count)
                    part[4][k] + part[5][k] + part[6][k] + part[7][k];
 }
 
-/* Which byte follows which, as count[second << 8 | first].  Bytes below SMALL
- * take a quarter of the table: then each fourth of them has its own, for the
- * reason of count_each. */
-static void count_pairs(const uint8_t *bytes, size_t n, int small,
+/* Where in `turns` parts of a table the j-th of pairs in turns counts. */
+static size_t part_of(size_t turns, size_t j)
+{
+    return j % turns * (BYTE_VALUES / turns * BYTE_VALUES);
+}
+
+/* All parts in the first. */
+static void add_parts(uint32_t *count, size_t turns)
+{
+    size_t t, i;
+
+    for (t = 1; t < turns; t++) {
+        uint32_t *const part = count + part_of(turns, t);
+
+        for (i = 0; i < part_of(turns, 1); i++) {
+            count[i] += part[i];
+            part[i] = 0;
+        }
+    }
+}
+
+/* Which byte follows which, as count[second << 8 | first].  Where bytes are so
+ * small that pairs take only a part of the table, the others count too, in
+ * turns, for the reason of count_each. */
+static void count_pairs(const uint8_t *bytes, size_t n, size_t turns,
                         uint32_t *count)
 {
     const size_t size = (size_t)BYTE_VALUES * BYTE_VALUES;
-    const size_t turn = small ? SMALL_PAIRS : 0, quarter = (n - 1) / 4;
+    const size_t quarter = (n - 1) / 4;
+    uint32_t *const count_b = count + part_of(turns, 1);
+    uint32_t *const count_c = count + part_of(turns, 2);
+    uint32_t *const count_d = count + part_of(turns, 3);
     const uint8_t *a = bytes, *b = a + quarter, *c = b + quarter,
                   *d = c + quarter;
     size_t i;
@@ -205,48 +227,44 @@ static void count_pairs(const uint8_t *bytes, size_t n, int small,
     memset(count, 0, size * sizeof *count);
     for (i = 0; i < quarter; i++) {
         count[bbans_load_le16(a + i)]++;
-        count[turn + bbans_load_le16(b + i)]++;
-        count[2 * turn + bbans_load_le16(c + i)]++;
-        count[3 * turn + bbans_load_le16(d + i)]++;
+        count_b[bbans_load_le16(b + i)]++;
+        count_c[bbans_load_le16(c + i)]++;
+        count_d[bbans_load_le16(d + i)]++;
     }
     for (i = 4 * quarter; i + 1 < n; i++)
         count[bbans_load_le16(bytes + i)]++;
-    for (i = 0; i < turn; i++) {
-        count[i] += count[turn + i] + count[2 * turn + i] + count[3 * turn + i];
-        count[turn + i] = count[2 * turn + i] = count[3 * turn + i] = 0;
-    }
+    add_parts(count, turns);
 }
 
-/* The same of the bytes at even places and those after them. */
-static void count_even_pairs(const uint8_t *bytes, size_t n, int small,
+/* The same of the bytes at even places and those after them, in the first n / 8
+ * * 8. */
+static void count_even_pairs(const uint8_t *bytes, size_t n, size_t turns,
                              uint32_t *count)
 {
     const size_t size = (size_t)BYTE_VALUES * BYTE_VALUES;
-    const size_t turn = small ? SMALL_PAIRS : 0;
+    uint32_t *const count_b = count + part_of(turns, 1);
+    uint32_t *const count_c = count + part_of(turns, 2);
+    uint32_t *const count_d = count + part_of(turns, 3);
     size_t i;
 
     memset(count, 0, size * sizeof *count);
     for (i = 0; i + 8 <= n; i += 8) {
         count[bbans_load_le16(bytes + i)]++;
-        count[turn + bbans_load_le16(bytes + i + 2)]++;
-        count[2 * turn + bbans_load_le16(bytes + i + 4)]++;
-        count[3 * turn + bbans_load_le16(bytes + i + 6)]++;
+        count_b[bbans_load_le16(bytes + i + 2)]++;
+        count_c[bbans_load_le16(bytes + i + 4)]++;
+        count_d[bbans_load_le16(bytes + i + 6)]++;
     }
-    for (i = 0; i < turn; i++)
-        count[i] += count[turn + i] + count[2 * turn + i] + count[3 * turn + i];
+    add_parts(count, turns);
 }
 
-/* How often each is second in a pair, below the pairs' `limit`; and first, if
- * those count too. */
-static void count_in_pairs(const uint32_t *pairs, size_t limit, int firsts,
-                           uint32_t *count)
+/* How often each is second in a pair; and first, if those count too. */
+static void count_in_pairs(const uint32_t *pairs, int firsts, uint32_t *count)
 {
     uint32_t first[BYTE_VALUES];
     size_t k, j;
 
     memset(first, 0, sizeof first);
-    memset(count, 0, BYTE_VALUES * sizeof *count);
-    for (k = 0; k < limit / BYTE_VALUES; k++) {
+    for (k = 0; k < BYTE_VALUES; k++) {
         const uint32_t *row = pairs + k * BYTE_VALUES;
         uint32_t sum = 0;
 
@@ -260,14 +278,16 @@ static void count_in_pairs(const uint32_t *pairs, size_t limit, int firsts,
         count[k] += first[k];
 }
 
-static int all_below(const uint8_t *data, size_t n, uint8_t power_of_2)
+/* In how many turns pairs of these bytes can be counted, at most 4. */
+static size_t turns_of(const uint8_t *data, size_t n)
 {
-    uint8_t any = 0;
-    size_t i;
+    uint8_t highest = 0;
+    size_t i, turns;
 
     for (i = 0; i < n; i++)
-        any |= data[i];
-    return any < power_of_2;
+        highest = data[i] > highest ? data[i] : highest;
+    turns = BYTE_VALUES / (highest + 1u);
+    return turns < 4 ? turns : 4;
 }
 
 /* Counting two bytes at once stores half as often, and stores take most of the
@@ -278,9 +298,8 @@ static void count_bytes(encoder *enc, const uint8_t *data, size_t n, int order,
                         uint32_t *count)
 {
     const uint64_t whole = (uint64_t)SAMPLE * SAMPLE;
-    size_t k, limit = BYTE_VALUES * BYTE_VALUES;
     uint64_t same = 0;
-    int small;
+    size_t k, turns = 1;
 
     if (count_few(data, n, count))
         return;
@@ -291,17 +310,16 @@ static void count_bytes(encoder *enc, const uint8_t *data, size_t n, int order,
     count_each(data, SAMPLE, count);
     for (k = 0; k < BYTE_VALUES; k++)
         same += (uint64_t)count[k] * count[k];
-    small = same > whole / 8 && all_below(data, n, SMALL);
-    if (small)
-        limit = SMALL_PAIRS;
+    if (same > whole / 8)
+        turns = turns_of(data, n);
     if (order == 1) {
-        count_pairs(data, n, small, enc->entry);
+        count_pairs(data, n, turns, enc->entry);
         enc->counted = data;
-        count_in_pairs(enc->entry, limit, 0, count);
+        count_in_pairs(enc->entry, 0, count);
         count[data[0]]++;
-    } else if (small || (same > whole / 64 && same < whole / 8)) {
-        count_even_pairs(data, n, small, enc->entry);
-        count_in_pairs(enc->entry, limit, 1, count);
+    } else if (turns == 4 || (same > whole / 64 && same < whole / 8)) {
+        count_even_pairs(data, n, turns, enc->entry);
+        count_in_pairs(enc->entry, 1, count);
         for (k = n / 8 * 8; k < n; k++)
             count[data[k]]++;
     } else {
@@ -706,7 +724,7 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
             all.symbol[all.n++] = (uint8_t)k;
     }
     if (enc->counted != p->bytes)
-        count_pairs(p->bytes, p->n, 0, enc->entry);
+        count_pairs(p->bytes, p->n, 1, enc->entry);
     enc->counted = NULL; /* they become codes below */
     if (least_cost(enc, &all) >= limit)
         return NULL;

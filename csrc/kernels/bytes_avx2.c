@@ -40,6 +40,17 @@ static inline int has_vectors(size_t lanes)
            bbans_rounds_to_nearest();
 }
 
+/* a / b, of which -ffast-math would make an estimate. */
+AVX2_INLINE static inline __m256 ratio(__m256 a, __m256 b)
+{
+#ifdef BBANS_EMULATE
+    return _mm256_div_ps(a, b);
+#else
+    __asm__("vdivps {%1, %0, %0|%0, %0, %1}" : "+x"(a) : "x"(b));
+    return a;
+#endif
+}
+
 /* C(x) for eight lanes.  With y = x / f < 2^(31 - r) <= 2^21, the quotient of
  * floats is less than 1/4 from y, as x and the quotient round by at most 2^-24
  * of themselves; so its nearest integer is less than 1 from y: floor(y), or one
@@ -64,8 +75,7 @@ AVX2_INLINE static inline __m256i push_8(__m256i x, __m256i e, __m128i shift,
     *word += 2 * (size_t)__builtin_popcount(mask);
     *word -= 16;
     x = _mm256_srlv_epi32(x, _mm256_andnot_si256(room, _mm256_set1_epi32(16)));
-    q = _mm256_cvtps_epi32(
-        _mm256_div_ps(_mm256_cvtepi32_ps(x), _mm256_cvtepi32_ps(f)));
+    q = _mm256_cvtps_epi32(ratio(_mm256_cvtepi32_ps(x), _mm256_cvtepi32_ps(f)));
     rest = _mm256_sub_epi32(x, _mm256_mullo_epi32(q, f));
     over = _mm256_srai_epi32(rest, 31); /* -1, or 0 */
     rest = _mm256_add_epi32(rest, _mm256_and_si256(over, f));
