@@ -19,8 +19,9 @@ import bbans
 from bbans import HMM, Message, records
 from bbans.frozen import FrozenHMM
 
-# Cycles per symbol that AVX2 must need at most: of one stream, and of batches.
-ONE, BATCH = {"avx2": 400}, {"avx2": 340}
+# Cycles per symbol that AVX2 must need at most: of one stream, and of batches; and of
+# predictive decoding, times those of encoding.
+ONE, BATCH, PREDICTIVE = {"avx2": 400}, {"avx2": 340}, {"avx2": 1.3}
 
 ENCODE = """
 import sys, numpy as np, bbans
@@ -37,18 +38,19 @@ def add(
     repeats: int,
     at_most: float | None = None,
     **runs: Callable,
-) -> None:
-    """Rows of cycles per symbol: each run takes `total` symbols."""
+) -> list[float]:
+    """Rows of cycles per symbol, which are returned: each run takes `total` symbols."""
     calls = -(-(20_000 if rows.quick else 100_000) // total)
 
     def often(run: Callable) -> None:
         for _ in range(calls):
             run()
 
-    counts = cycles(*(partial(often, run) for run in runs.values()), repeats=repeats)
+    taken = cycles(*(partial(often, run) for run in runs.values()), repeats=repeats)
+    counts = [count / calls / total for count in taken]
     for verb, count in zip(runs, counts, strict=True):
-        rows.add(f"{what}: {verb}", count / calls / total, "cycles/symbol",
-                 at_most=at_most)  # fmt: skip
+        rows.add(f"{what}: {verb}", count, "cycles/symbol", at_most=at_most)
+    return counts
 
 
 def add_sequence(
@@ -58,7 +60,7 @@ def add_sequence(
     x: np.ndarray,
     repeats: int,
     at_most: float | None = None,
-) -> None:
+) -> list[float]:
     data = bbans.codecs.encode_sequence(x, model).to_bytes()
 
     def decode() -> np.ndarray:
@@ -66,7 +68,7 @@ def add_sequence(
 
     assert np.array_equal(decode(), x)
     encode = partial(bbans.codecs.encode_sequence, x, model)
-    add(rows, what, x.size, repeats, at_most, encode=encode, decode=decode)
+    return add(rows, what, x.size, repeats, at_most, encode=encode, decode=decode)
 
 
 def batch(
@@ -81,15 +83,18 @@ def batch(
     )
 
 
-def sample(n_states: int, length: int) -> tuple[FrozenHMM, np.ndarray]:
+def sample(
+    n_states: int, length: int, *, predictive: bool = False
+) -> tuple[FrozenHMM, np.ndarray]:
     hmm = HMM.random(n_states, 64, seed=1)
-    return hmm.freeze(), hmm.sample(length, seed=2)[0]
+    return hmm.freeze(predictive=predictive), hmm.sample(length, seed=2)[0]
 
 
 def main() -> None:
     with Report(parser(__doc__).parse_args()) as rows:
         length, repeats = (20_000, 3) if rows.quick else (100_000, 9)
         model, x = sample(64, length)
+        predictive, _ = sample(64, length, predictive=True)
         for isa in ISAS.values():
             if use_isa(isa) is None:
                 rows.skip(isa, "not on this machine")
@@ -99,6 +104,10 @@ def main() -> None:
             encode, decode = batch(model, np.array_split(x, 16))
             add(rows, f"K=M=64, batch of 16, {isa}", x.size, repeats, BATCH.get(isa),
                 encode=encode, decode=decode)  # fmt: skip
+            name = f"K=M=64, predictive, {isa}"
+            there, back = add_sequence(rows, name, predictive, x, repeats)
+            rows.add(f"{name}: decode to encode", back / there, "times",
+                     at_most=PREDICTIVE.get(isa))  # fmt: skip
         isa = use_isa()
         for n_states in (16, 64, 256, 1024):
             T = max(length * 64 // n_states // 4, 200)

@@ -1,19 +1,17 @@
 """A model of one's own in Python: microseconds per step, alone and side by side.
 
-The model of examples/recurrent.py, on data made here (--data has no effect). Times are
-the least of many runs of `Iconoclasm`, per step and sequence. `its own arithmetic` is
+The model of examples/recurrent.py, on data made here (--data has no effect). Process
+times of `Iconoclasm`, medians of runs that take turns, per step and sequence. `its own arithmetic` is
 what numpy takes for the model's `update` and `posterior` without the library.
 """
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from clock import seconds
 from report import Report, parser
 
 import bbans
@@ -32,17 +30,6 @@ def data(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return np.clip(level + rng.integers(-1, 2, shape), 0, COUNTS - 1)
 
 
-def least(runs: int, *calls: Callable[[], Any]) -> list[float]:
-    """The least time of the process in each call; they take turns."""
-    times = [[] for _ in calls]
-    for _ in range(runs):
-        for mine, call in zip(times, calls, strict=True):
-            start = time.process_time()
-            call()
-            mine.append(time.process_time() - start)
-    return [min(mine) for mine in times]
-
-
 def arithmetic(model: Recurrent, x: list[int]) -> None:
     """The floats of each step."""
     h = None
@@ -55,7 +42,9 @@ def side_by_side(model: Recurrent, x: np.ndarray, runs: int) -> list[float]:
     """Microseconds to push and to pop a step of a sequence."""
     codec = Iconoclasm(model, *x.shape)
     message = bbans.Message.seeded(bytes(range(256)) * (2 + x.shape[1] // 32), 64)
-    times = least(runs, lambda: codec.push(message, x), lambda: codec.pop(message))
+    times = seconds(
+        lambda: codec.push(message, x), lambda: codec.pop(message), repeats=runs
+    )
     return [1e6 * taken / x.size for taken in times]
 
 
@@ -66,11 +55,11 @@ def main() -> None:
         model, x = Recurrent(), data(rng, LENGTH).tolist()
         codec = Iconoclasm(model, LENGTH)
         message = bbans.Message.from_bytes(rng.bytes(100) + b"\1")
-        push, pop, own = least(
-            runs,
+        push, pop, own = seconds(
             lambda: codec.push(message, x),
             lambda: codec.pop(message),
             lambda: arithmetic(model, x),
+            repeats=runs,
         )
         each = 1e6 / LENGTH
         rows.add("one sequence, push", each * push, "us/step", at_most=15)
