@@ -1,8 +1,8 @@
 """A model of one's own in Python: microseconds per step, alone and side by side.
 
 The model of examples/recurrent.py, on data made here (--data has no effect). Process
-times of `Iconoclasm`, medians of runs that take turns, per step and sequence. `its own arithmetic` is
-what numpy takes for the model's `update` and `posterior` without the library.
+times of `Iconoclasm`, medians of runs that take turns, per step and sequence. `its own
+arithmetic` is what numpy takes for the model's `update` and `posterior` alone.
 """
 
 from __future__ import annotations
