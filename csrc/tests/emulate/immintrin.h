@@ -224,17 +224,22 @@ static inline simde__m512d _mm512_cvtps_pd(simde__m256 x)
 
     EMULATED(m512d, f64, 8, a.f32[i]);
 }
-static inline simde__m512i _mm512_i64gather_epi64(simde__m512i at,
-                                                  const void *p, int scale)
+static inline simde__m512i
+_mm512_mask_i64gather_epi64(simde__m512i out, simde__mmask8 k, simde__m512i at,
+                            const void *p, int scale)
 {
     const simde__m512i_private a = simde__m512i_to_private(at);
-    simde__m512i_private out;
+    simde__m512i_private v = simde__m512i_to_private(out);
     int i;
 
     for (i = 0; i < 8; i++)
-        memcpy(&out.u64[i], (const char *)p + a.i64[i] * scale, 8);
-    return simde__m512i_from_private(out);
+        if (k >> i & 1)
+            memcpy(&v.u64[i], (const char *)p + a.i64[i] * scale, 8);
+    return simde__m512i_from_private(v);
 }
+#define _mm512_shuffle_epi32(v, order)                                         \
+    simde_mm512_castps_si512(simde_mm512_shuffle_ps(                           \
+        simde_mm512_castsi512_ps(v), simde_mm512_castsi512_ps(v), order))
 #define _mm512_cmplt_epi32_mask(v, w) simde_mm512_cmpgt_epi32_mask(w, v)
 #define _mm512_mask_shuffle_epi32(v, mask, w, order)                           \
     simde_mm512_mask_mov_epi32(                                                \
