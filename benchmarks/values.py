@@ -141,8 +141,11 @@ def main() -> None:
             rows.add(f"{name}: pop, {isa}", here, "cycles/value")
             there, here = (s / x.size for s in seconds(push, pop, repeats=repeats))
             wanted = TARGETS.get(name, (None, None)) if isa == "avx2" else (None, None)
-            rows.add(f"{name}: push, {isa}", 1e9 * there, "ns/value", at_most=wanted[0])
-            rows.add(f"{name}: pop, {isa}", 1e9 * here, "ns/value", at_most=wanted[1])
+            for verb, taken, most in zip(
+                ("push", "pop"), (there, here), wanted, strict=True
+            ):
+                rows.add(f"{name}: time to {verb}, {isa}", 1e9 * taken, "ns/value",
+                         at_most=most)  # fmt: skip
             rows.add(f"{name}: information", bits.mean(), "bits/value")
             rows.add(f"{name}: over", over, "bits/value", at_most=1e-4)
 
