@@ -326,16 +326,8 @@ static inline uint32_t bbans_hmm_edge(const bbans_hmm *hmm,
     return (uint32_t)(bbans_hmm_mean(hmm, predicted, x) / sum);
 }
 
-/* Of the predictive distribution that weights of the states and edges cdf
- * [states][symbols + 1] of their emissions make: the sum of the weights, an
- * edge, and the symbol whose interval holds a slot. */
+/* Sum of the weights of states. */
 uint64_t bbans_predicted_sum(const uint32_t *predicted, size_t states);
-uint32_t bbans_predictive_edge(const uint32_t *predicted, size_t states,
-                               uint64_t sum, const uint32_t *cdf,
-                               size_t symbols, size_t x);
-size_t bbans_predictive_find(const uint32_t *predicted, size_t states,
-                             uint64_t sum, const uint32_t *cdf, size_t symbols,
-                             uint32_t slot);
 
 /* Does each row hold masses of at least 1 that sum to 2^prec? */
 int bbans_rows_are_complete(const uint32_t *mass, size_t rows, size_t columns,

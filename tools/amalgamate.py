@@ -98,7 +98,7 @@ def amalgamate(decoder: bool) -> tuple[str, str]:
 
     def expanded(text: str) -> str:
         return LOCAL_INCLUDE.sub(
-            lambda m: headers[m[1]] if m[1] in templates else m[0], text
+            lambda m: expanded(headers[m[1]]) if m[1] in templates else m[0], text
         )
 
     texts = {path: expanded(read(path)) for path in sources}

@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from bbans.codecs.compose import Serial
 from bbans.distributions.categorical import Categorical
-from bbans.errors import ModelError
 from bbans.frozen.hmm import Belief
 from bbans.frozen.levels import (
     JOINT_BITS,
-    LEVELS_MAX,
     LevelModel,
     Levels,
     LevelSteps,
     Reversed,
-    named,
 )
 
 __all__ = ["FactorialSteps", "FrozenFactorialHMM"]
@@ -82,21 +79,6 @@ class FrozenFactorialHMM(LevelModel):
         """Number of chains n."""
         return len(self._n_states)
 
-    @property
-    def n_states(self) -> Levels:
-        """Number of states of each chain."""
-        return super().n_states
-
-    @property
-    def initial(self) -> tuple[NDArray[np.uint32], ...]:
-        """Integer masses of z_1, for each chain."""
-        return super().initial
-
-    @property
-    def transition(self) -> tuple[NDArray[np.uint32], ...]:
-        """Integer masses of z_t given z_t-1 (row), for each chain."""
-        return super().transition
-
     def state_space(self) -> FactorialSteps:
         """Return the model step by step: states are tuples of a number for each chain,
         and observations symbol numbers 0 .. M-1."""
@@ -104,11 +86,9 @@ class FrozenFactorialHMM(LevelModel):
 
     # ---- the recursions, over all states together
 
-    def into(self, level: int, z_next: Levels | None) -> NDArray[np.uint64]:
+    def _into(self, level: int, z_next: Levels) -> NDArray[np.uint32]:
         """See `LevelModel`."""
-        if z_next is None:
-            return np.full(self._n_states[level], 1, np.uint64)
-        return self._transition[level][:, z_next[level]].astype(np.uint64)
+        return self._transition[level][:, z_next[level]]
 
     @cached_property
     def _groups(self) -> list[NDArray[np.uint64]]:
@@ -157,22 +137,7 @@ class FrozenFactorialHMM(LevelModel):
 
     def _states_of(self, emission: NDArray[np.uint32]) -> Levels:
         """See `LevelModel`."""
-        chains = len(self._initial)
-        if not 1 <= chains <= LEVELS_MAX or len(self._transition) != chains:
-            raise ModelError(
-                f"initial and transition must be lists of 1 to {LEVELS_MAX} arrays, "
-                f"one for each chain, not of {chains} and {len(self._transition)}"
-            )
-        sizes = [mass.size for mass in self._initial[::-1]]
-        shapes = [*((K,) for K in sizes), *((K, K) for K in sizes)]
-        for (name, table), shape in zip(
-            named(self._initial[::-1], self._transition[::-1], emission),
-            [*shapes, (math.prod(sizes), emission.shape[1])],
-            strict=True,
-        ):
-            if table.shape != shape:
-                raise ModelError(f"{name} must have shape {shape}, not {table.shape}")
-        return tuple(sizes[::-1])
+        return tuple(mass.size for mass in self._initial)
 
 
 # ---- step by step

@@ -21,7 +21,6 @@ from bbans.frozen.levels import (
     Levels,
     LevelSteps,
     Reversed,
-    named,
 )
 
 __all__ = ["LEVELS_MAX", "FrozenHierarchicalHMM", "HierarchySteps"]
@@ -130,15 +129,12 @@ class FrozenHierarchicalHMM(LevelModel):
             weights = masses.transpose(0, 2, 1) @ before >> np.uint64(self.prec)
         return weights.reshape(-1) + np.uint64(1)
 
-    def into(self, level: int, z_next: Levels | None) -> NDArray[np.uint64]:
-        """Masses with which the states of a level (from 0) lead to its next one, shape
-        (K_l,); all 1 without one."""
-        if z_next is None:
-            return np.full(self.n_states[level], 1, np.uint64)
+    def _into(self, level: int, z_next: Levels) -> NDArray[np.uint32]:
+        """See `LevelModel`."""
         rows = self._transition[level]
         if level + 1 < self.n_levels:
             rows = rows[z_next[level + 1]]
-        return rows[:, z_next[level]].astype(np.uint64)
+        return rows[:, z_next[level]]
 
     def _first_weights(self) -> NDArray[np.uint32]:
         """Those of z_1, from the last level down, whose axis is the first."""
@@ -157,7 +153,13 @@ class FrozenHierarchicalHMM(LevelModel):
 
     def _states_of(self, emission: NDArray[np.uint32]) -> Levels:
         """See `LevelModel`."""
-        return _states_of(self._initial, self._transition, emission)
+        above = self._initial[:-1]
+        if any(table.ndim != 2 for table in above):
+            raise ModelError(
+                "initial must have an array of two dimensions for each level but the "
+                "last: the states above, and its own"
+            )
+        return (len(emission), *(len(table) for table in above))
 
 
 # ---- step by step
@@ -199,43 +201,6 @@ class HierarchySteps(LevelSteps):
 
 
 # ---- its tables
-
-
-def _states_of(
-    initial: Sequence[NDArray[np.uint32]],
-    transition: Sequence[NDArray[np.uint32]],
-    emission: NDArray[np.uint32],
-) -> Levels:
-    """The number of states of each level, from tables whose shapes agree.
-
-    Raises
-    ------
-    ModelError
-        If they do not.
-    """
-    levels = len(initial)
-    if not 1 <= levels <= LEVELS_MAX or len(transition) != levels:
-        raise ModelError(
-            f"initial and transition must be lists of 1 to {LEVELS_MAX} arrays, one "
-            f"for each level, not of {levels} and {len(transition)}"
-        )
-    states = [int(emission.shape[0])]
-    for table in initial[:-1]:
-        if table.ndim != 2:
-            raise ModelError(
-                "initial must have an array of two dimensions for each level but the "
-                "last: the states above, and its own"
-            )
-        states.append(int(table.shape[0]))
-    for name, table, shape in zip(
-        [name for name, _ in named(initial, transition, emission)],
-        [*initial, *transition, emission],
-        [*_shapes(states, 1), *_shapes(states, 2), emission.shape],
-        strict=True,
-    ):
-        if table.shape != shape:
-            raise ModelError(f"{name} must have shape {shape}, not {table.shape}")
-    return tuple(states)
 
 
 def _shapes(states: Sequence[int], own: int) -> list[Levels]:

@@ -373,19 +373,17 @@ class Belief(NamedTuple):
     predicted: NDArray[np.uint32]
 
 
-class ChainSteps:
-    """What the conditionals of all models with a chain of hidden states have.
+class Steps:
+    """What the conditionals of all models with hidden states have.
 
     Parameters
     ----------
     frozen : FrozenModel
-        With `initial`, `transition`, `prec`, `start_length` and `posterior`.
+        With `start_length`.
     """
 
     def __init__(self, frozen: Any) -> None:
         self._frozen = frozen
-        self._initial = Table(edges_of(frozen.initial), frozen.prec)
-        self._transition = Table(edges_of(frozen.transition), frozen.prec)
         self.start_length = frozen.start_length
 
     def __repr__(self) -> str:
@@ -394,39 +392,19 @@ class ChainSteps:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._frozen,)
 
-    def prior(self, z: int | None) -> Categorical:
-        """P(z_t | z_t-1), or P(z_1)."""
-        if z is None:
-            return Categorical(self._initial)
-        return Categorical(self._transition, z)
 
-    def posterior(self, belief: Any, z_next: int | None) -> Weighted:
-        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
-        return Weighted(self._frozen.posterior(belief.filtered, z_next))
-
-
-class HMMSteps(ChainSteps):
-    """The conditionals of a frozen HMM; implements `PredictiveModel`.
+class SymbolSteps(Steps):
+    """What the conditionals of models that filter symbols in integers have.
 
     Parameters
     ----------
-    frozen : FrozenHMM
-
-    Notes
-    -----
-    docs/maths.md, "The frozen HMM" and "The predictive distribution". Observations are
-    symbol numbers 0 .. M-1.
+    frozen : SymbolModel
+        With `filter` and `predictive_cdf`.
     """
 
-    _frozen: FrozenHMM
-
-    def __init__(self, frozen: FrozenHMM) -> None:
+    def __init__(self, frozen: Any) -> None:
         super().__init__(frozen)
         self._emission = Table(edges_of(frozen.emission), frozen.prec)
-
-    def likelihood(self, z: int) -> Categorical:
-        """P(x_t | z_t)."""
-        return Categorical(self._emission, z)
 
     def update(self, belief: Belief | None, x: Any) -> Belief:
         """One step of the exact integer filter."""
@@ -440,6 +418,49 @@ class HMMSteps(ChainSteps):
         return Categorical(
             Table(self._frozen.predictive_cdf(predicted), self._frozen.prec)
         )
+
+
+class ChainSteps(Steps):
+    """What the conditionals of all models with a chain of hidden states have.
+
+    Parameters
+    ----------
+    frozen : FrozenModel
+        With `initial`, `transition`, `prec`, `start_length` and `posterior`.
+    """
+
+    def __init__(self, frozen: Any) -> None:
+        super().__init__(frozen)
+        self._initial = Table(edges_of(frozen.initial), frozen.prec)
+        self._transition = Table(edges_of(frozen.transition), frozen.prec)
+
+    def prior(self, z: int | None) -> Categorical:
+        """P(z_t | z_t-1), or P(z_1)."""
+        if z is None:
+            return Categorical(self._initial)
+        return Categorical(self._transition, z)
+
+    def posterior(self, belief: Any, z_next: int | None) -> Weighted:
+        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
+        return Weighted(self._frozen.posterior(belief.filtered, z_next))
+
+
+class HMMSteps(ChainSteps, SymbolSteps):
+    """The conditionals of a frozen HMM; implements `PredictiveModel`.
+
+    Parameters
+    ----------
+    frozen : FrozenHMM
+
+    Notes
+    -----
+    docs/maths.md, "The frozen HMM" and "The predictive distribution". Observations are
+    symbol numbers 0 .. M-1.
+    """
+
+    def likelihood(self, z: int) -> Categorical:
+        """P(x_t | z_t)."""
+        return Categorical(self._emission, z)
 
 
 # ---- its file

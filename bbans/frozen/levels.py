@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_integer, as_parts
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.codecs.compose import Dependent
-from bbans.distributions.categorical import Categorical, Weighted
+from bbans.distributions.categorical import Weighted
 from bbans.distributions.table import Table, edges_of
 from bbans.errors import CorruptError, ModelError
 from bbans.frozen.alphabet import Alphabet
@@ -21,6 +21,8 @@ from bbans.frozen.base import MODES, Mode, Start, check_end, header_bytes, read_
 from bbans.frozen.hmm import (
     Belief,
     SymbolModel,
+    SymbolSteps,
+    as_weights,
     check_masses,
     emission_alphabet,
     listed,
@@ -84,7 +86,7 @@ class LevelModel(SymbolModel):
         n_symbols = masses.shape[1]
         prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
         start_length = as_integer(start_length, "start_length", 1, lib.BBANS_START_MAX)
-        self._n_states = self._states_of(masses)
+        self._n_states = self._checked_states(masses)
         states = ffi.new("size_t[]", self._n_states)
         size = getattr(lib, f"{self.C_NAME}_bytes")(len(states), states, n_symbols)
         if size == 0:
@@ -108,6 +110,32 @@ class LevelModel(SymbolModel):
         )  # fmt: skip
         super().__init__(c, masses, alphabet, mode)
 
+    def _checked_states(self, emission: NDArray[np.uint32]) -> Levels:
+        """The number of states of each level, from tables whose shapes agree.
+
+        Raises
+        ------
+        ModelError
+            If they do not.
+        """
+        levels = len(self._initial)
+        if not 1 <= levels <= LEVELS_MAX or len(self._transition) != levels:
+            raise ModelError(
+                f"initial and transition must be lists of 1 to {LEVELS_MAX} arrays, "
+                f"one for each {self.PART}, not of {levels} and {len(self._transition)}"
+            )
+        states = self._states_of(emission)
+        *pairs, emitted = self.shapes(states, emission.shape[1])
+        initial, transition = pairs[::2], pairs[1::2]
+        for (name, table), shape in zip(
+            named(self.initial, self.transition, emission),
+            [*initial[:: self.ORDER], *transition[:: self.ORDER], emitted],
+            strict=True,
+        ):
+            if table.shape != shape:
+                raise ModelError(f"{name} must have shape {shape}, not {table.shape}")
+        return states
+
     def _tables(self, emission: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
         """In the order of files."""
         levels = zip(self._initial, self._transition, strict=True)
@@ -117,17 +145,19 @@ class LevelModel(SymbolModel):
 
     @property
     def n_states(self) -> Levels:
-        """Number of states of each level, the lowest first."""
+        """Number of states of each level, the lowest first, or of each chain."""
         return self._n_states[:: self.ORDER]
 
     @property
     def initial(self) -> tuple[NDArray[np.uint32], ...]:
-        """Integer masses of z_1^l given z_1^l+1 (row), for each level."""
+        """Integer masses of z_1^l given z_1^l+1 (row), for each level; or of z_1, for
+        each chain."""
         return self._initial[:: self.ORDER]
 
     @property
     def transition(self) -> tuple[NDArray[np.uint32], ...]:
-        """Integer masses of z_t^l given z_t^l+1 and z_t-1^l, for each level."""
+        """Integer masses of z_t^l given z_t^l+1 and z_t-1^l, for each level; or of z_t
+        given z_t-1 (row), for each chain."""
         return self._transition[:: self.ORDER]
 
     def __repr__(self) -> str:
@@ -204,6 +234,13 @@ class LevelModel(SymbolModel):
             found.insert(0, below.reshape(last.shape[1:]))
         return found
 
+    def into(self, level: int, z_next: Levels | None) -> NDArray[np.uint64]:
+        """Masses with which the states of a level (from 0) lead to its next one, shape
+        (K_l,); all 1 without one."""
+        if z_next is None:
+            return np.full(self._n_states[level], 1, np.uint64)
+        return self._into(level, z_next).astype(np.uint64)
+
     def predictive_cdf(
         self, predicted: NDArray[np.uint32] | None = None
     ) -> NDArray[np.uint32]:
@@ -216,13 +253,7 @@ class LevelModel(SymbolModel):
         recursions rely on."""
         if values is None:
             return self._first_weights()
-        weights = as_uint32(values, "weight")
-        n = math.prod(self.n_states)
-        if weights.shape != (n,):
-            raise ModelError(f"weights must have shape ({n},)")
-        if not 0 < weights.sum(dtype=np.uint64) < 1 << 32:
-            raise ModelError("weights must have a sum from 1 to 2**32 - 1")
-        return weights
+        return as_weights(values, math.prod(self.n_states))
 
     # ---- what a model says of its own
 
@@ -233,12 +264,13 @@ class LevelModel(SymbolModel):
         raise NotImplementedError
 
     def _states_of(self, emission: NDArray[np.uint32]) -> Levels:
-        """The number of states of each level, from tables whose shapes agree.
+        """The number of states of each level that the tables say, in the order of
+        files.
 
         Raises
         ------
         ModelError
-            If they do not.
+            If they cannot say one.
         """
         raise NotImplementedError
 
@@ -246,9 +278,9 @@ class LevelModel(SymbolModel):
         """Predicted weights from filtered ones."""
         raise NotImplementedError
 
-    def into(self, level: int, z_next: Levels | None) -> NDArray[np.uint64]:
+    def _into(self, level: int, z_next: Levels) -> NDArray[np.uint32]:
         """Masses with which the states of a level (from 0) lead to its next one, shape
-        (K_l,); all 1 without one."""
+        (K_l,)."""
         raise NotImplementedError
 
     def _first_weights(self) -> NDArray[np.uint32]:
@@ -308,7 +340,7 @@ class Reversed:
         return f"Reversed({self._codec!r})"
 
 
-class LevelSteps:
+class LevelSteps(SymbolSteps):
     """The conditionals of a frozen model of levels or chains; implements, with a prior
     and a likelihood, `PredictiveModel`.
 
@@ -318,25 +350,11 @@ class LevelSteps:
     """
 
     def __init__(self, frozen: Any) -> None:
-        self._frozen = frozen
+        super().__init__(frozen)
         prec = frozen.prec
         self._initial = [_table(mass, prec) for mass in frozen._initial]
         self._transition = [_table(mass, prec) for mass in frozen._transition]
-        self._emission = Table(edges_of(frozen.emission), prec)
-        self.start_length = frozen.start_length
         self.start_bits = frozen.start_bits
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._frozen!r})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._frozen,)
-
-    def update(self, belief: Belief | None, x: Any) -> Belief:
-        """One step of the exact integer filter."""
-        predicted = None if belief is None else belief.predicted
-        filtered, predicted = self._frozen.filter([x], predicted)
-        return Belief(filtered[0], predicted)
 
     def posterior(self, belief: Belief, z_next: Levels | None) -> Any:
         """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T): each level given those
@@ -361,13 +379,6 @@ class LevelSteps:
             return codec
 
         return [given(level) for level in range(len(weights))]
-
-    def predictive(self, belief: Belief | None) -> Categorical:
-        """P(x_t+1 | x_1 .. x_t)."""
-        predicted = None if belief is None else belief.predicted
-        return Categorical(
-            Table(self._frozen.predictive_cdf(predicted), self._frozen.prec)
-        )
 
 
 def _table(masses: NDArray[np.uint32], prec: int) -> Table:

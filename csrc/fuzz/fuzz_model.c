@@ -267,50 +267,29 @@ static size_t make_packed(uint8_t *file, int type)
     return n;
 }
 
-/* Two levels, of three and two states; four symbols, 10 bits. */
-static size_t make_hierarchy(uint8_t *file)
+/* Two levels, or chains, of three and two states; four symbols, 10 bits. */
+static size_t make_levels(uint8_t *file, int type)
 {
+    const int chains = type == BBANS_MODEL_FACTORIAL;
+    const size_t above = chains ? 1 : 2, emitting = chains ? 3 * 2 : 3;
     uint8_t *at = file;
     size_t i;
 
     memcpy(at,
            "\x89"
-           "bbm\3\6\0\0\12\0\0\0",
+           "bbm\3\0\0\0\12\0\0\0",
            12);
+    at[5] = (uint8_t)type;
     at = put(at + 12, 2, 4);
     at = put(at, 4, 4);
     at = put(at, 5, 4);
     at = put(at, 3, 4);
     at = put(at, 2, 4);
-    for (i = 0; i < 2 + 2 * 3; i++)
+    for (i = 0; i < above * (1 + 3); i++)
         at = put_row(at, 3, 1024);
     for (i = 0; i < 1 + 2; i++)
         at = put_row(at, 2, 1024);
-    for (i = 0; i < 3; i++)
-        at = put_row(at, 4, 1024);
-    return (size_t)(at - file) + 4;
-}
-
-/* Two chains, of three and two states; four symbols, 10 bits. */
-static size_t make_factorial(uint8_t *file)
-{
-    uint8_t *at = file;
-    size_t i;
-
-    memcpy(at,
-           "\x89"
-           "bbm\3\xa\0\0\xa\0\0\0",
-           12);
-    at = put(at + 12, 2, 4);
-    at = put(at, 4, 4);
-    at = put(at, 5, 4);
-    at = put(at, 3, 4);
-    at = put(at, 2, 4);
-    for (i = 0; i < 1 + 3; i++)
-        at = put_row(at, 3, 1024);
-    for (i = 0; i < 1 + 2; i++)
-        at = put_row(at, 2, 1024);
-    for (i = 0; i < 3 * 2; i++)
+    for (i = 0; i < emitting; i++)
         at = put_row(at, 4, 1024);
     return (size_t)(at - file) + 4;
 }
@@ -545,7 +524,7 @@ int main(int argc, char **argv)
 
     for (i = 1; i < argc; i++)
         over_file(argv[i]);
-    for (i = 0; argc == 1 && i < 80000; i++) {
+    for (i = 0; argc == 1 && i < 90000; i++) {
         static const int types[] = {
             BBANS_MODEL_HMM,          BBANS_MODEL_ARHMM,
             BBANS_MODEL_LGSSM,        BBANS_MODEL_VAE,
@@ -556,8 +535,8 @@ int main(int argc, char **argv)
                    : i % 101 == 1                     ? make_packed_mixer(file)
                    : type == BBANS_MODEL_VAE          ? make_vae(file)
                    : type == BBANS_MODEL_TREE         ? make_tree(file)
-                   : type == BBANS_MODEL_HIERARCHY    ? make_hierarchy(file)
-                   : type == BBANS_MODEL_FACTORIAL    ? make_factorial(file)
+                   : type == BBANS_MODEL_HIERARCHY    ? make_levels(file, type)
+                   : type == BBANS_MODEL_FACTORIAL    ? make_levels(file, type)
                    : type == BBANS_MODEL_LGSSM        ? make_lgssm(file)
                    : type == BBANS_MODEL_GAUSSIAN_HMM ? make_gaussian_hmm(file)
                    : i % 16 < 8                       ? make_packed(file, type)

@@ -9,12 +9,8 @@
 #include "bbans_state_space.h"
 
 #define MODEL bbans_factorial
-
-static const uint32_t *into_state(const bbans_factorial *m, const uint16_t *z,
-                                  size_t l);
-static const uint32_t *prior_row(const bbans_factorial *m,
-                                 const bbans_stream *s, size_t l);
-
+#define OF(end) bbans_factorial##end
+#define TYPE BBANS_MODEL_FACTORIAL
 #include "bbans_levels.h"
 
 /* ---- The tables ---------------------------------------------------------- */
@@ -34,67 +30,38 @@ static size_t group_states(const bbans_factorial *m, size_t g)
     return states;
 }
 
-/* Sizes, groups and places, for sizes that are valid. */
-static void lay_out(bbans_factorial *m, size_t levels, const size_t *states,
-                    size_t symbols)
+static size_t above(size_t levels, const size_t *states, size_t l)
+{
+    (void)levels;
+    (void)states;
+    (void)l;
+    return 1;
+}
+
+static size_t emitting_states(size_t levels, const size_t *states)
+{
+    return all_states(levels, states);
+}
+
+static size_t put_places(bbans_factorial *m)
 {
     size_t l, group = 1;
 
-    m->levels = levels;
-    m->symbols = symbols;
-    m->groups = 0;
-    m->place[0] = 1;
-    for (l = 0; l < levels; l++) {
-        m->states[l] = states[l];
-        if (l > 0 && group * states[l] > GROUP_STATES) {
+    for (l = 0; l < m->levels; l++) {
+        if (l > 0 && group * m->states[l] > GROUP_STATES) {
             if (m->groups == 0)
                 m->place[l] = round_up(m->place[l], 8);
             m->first[++m->groups] = l;
             group = 1;
         }
-        group *= states[l];
-        m->place[l + 1] = m->place[l] * states[l];
+        group *= m->states[l];
+        m->place[l + 1] = m->place[l] * m->states[l];
     }
     if (m->groups == 0)
-        m->place[levels] = round_up(m->place[levels], 8);
-    m->first[0] = 0;
-    m->first[++m->groups] = levels;
-    m->stride = round_up(m->place[levels], 16);
-}
-
-static size_t all_states(size_t levels, const size_t *states)
-{
-    size_t l, joint = 1;
-
-    for (l = 0; l < levels; l++)
-        joint *= states[l];
-    return joint;
-}
-
-/* Rows of masses, and all of these: below 2^29. */
-static uint64_t count_masses(size_t levels, const size_t *states,
-                             size_t symbols, uint64_t *rows)
-{
-    uint64_t masses;
-    size_t l;
-
-    *rows = all_states(levels, states);
-    masses = *rows * symbols;
-    for (l = 0; l < levels; l++) {
-        *rows += 1 + states[l];
-        masses += (uint64_t)states[l] * (1 + states[l]);
-    }
-    return masses;
-}
-
-uint64_t bbans_factorial_mass_count(size_t chains, const size_t *states,
-                                    size_t symbols)
-{
-    uint64_t rows;
-
-    return sizes_are_valid(chains, states, symbols)
-               ? count_masses(chains, states, symbols, &rows)
-               : 0;
+        m->place[m->levels] = round_up(m->place[m->levels], 8);
+    m->first[++m->groups] = m->levels;
+    m->stride = round_up(m->place[m->levels], 16);
+    return m->stride;
 }
 
 /* Words of a group's masses at 15 bits. */
@@ -105,61 +72,14 @@ static uint64_t words_of_pairs(const bbans_factorial *m, size_t g)
     return g == 0 ? row / 2 * row : (n + 1) / 2 * n;
 }
 
-/* Words of the arrays before the running sums. */
-static uint64_t words_of_arrays(const bbans_factorial *m)
+static uint64_t words_of_tables(const bbans_factorial *m)
 {
     uint64_t words = m->stride * (2 * (uint64_t)m->symbols + 2);
-    size_t i;
+    size_t g;
 
-    for (i = 0; i < m->groups; i++)
-        words += words_of_pairs(m, i);
-    for (i = 0; i < m->levels; i++)
-        words += (uint64_t)m->states[i] * m->states[i];
-    return words + most_states(m->levels, m->states);
-}
-
-size_t bbans_factorial_bytes(size_t chains, const size_t *states,
-                             size_t symbols)
-{
-    bbans_factorial m;
-    uint64_t rows, words;
-
-    if (states == NULL || !sizes_are_valid(chains, states, symbols))
-        return 0;
-    lay_out(&m, chains, states, symbols);
-    words = count_masses(chains, states, symbols, &rows);
-    words += rows + words_of_arrays(&m);
-    words = 4 * words + (BBANS_ALIGNMENT - 1);
-    return words > SIZE_MAX ? 0 : (size_t)words;
-}
-
-/* At the end of the running sums, as bbans_hmm_masses has it. */
-uint32_t *bbans_factorial_masses(void *memory, size_t chains,
-                                 const size_t *states, size_t symbols)
-{
-    bbans_factorial m;
-    uint64_t rows;
-
-    lay_out(&m, chains, states, symbols);
-    (void)count_masses(chains, states, symbols, &rows);
-    return (uint32_t *)bbans_align(memory) + words_of_arrays(&m) + rows;
-}
-
-static int masses_are_complete(size_t levels, const size_t *states,
-                               size_t symbols, unsigned prec,
-                               const uint32_t *mass)
-{
-    size_t l;
-
-    for (l = 0; l < levels; l++) {
-        const size_t rows = 1 + states[l];
-
-        if (!bbans_rows_are_complete(mass, rows, states[l], prec))
-            return 0;
-        mass += rows * states[l];
-    }
-    return bbans_rows_are_complete(mass, all_states(levels, states), symbols,
-                                   prec);
+    for (g = 0; g < m->groups; g++)
+        words += words_of_pairs(m, g);
+    return words;
 }
 
 /* The place of the weight of a state of all chains; z gets those of each. */
@@ -246,44 +166,21 @@ static uint32_t *put_pairs(const bbans_factorial *m, size_t g,
     return out + n * pairs;
 }
 
-static void put_tables(bbans_factorial *m, const uint32_t *mass, void *memory)
+static uint32_t *put_tables(bbans_factorial *m, const uint32_t *const *initial,
+                            const uint32_t *const *transition,
+                            const uint32_t *emission, uint32_t *out)
 {
-    const size_t *states = m->states;
-    const uint32_t *initial[BBANS_LEVELS_MAX], *transition[BBANS_LEVELS_MAX];
-    const size_t ones = most_states(m->levels, states);
-    uint32_t *word = (uint32_t *)bbans_align(memory);
-    size_t i;
+    size_t g;
 
-    for (i = 0; i < m->levels; i++) {
-        initial[i] = mass;
-        transition[i] = mass += states[i];
-        mass += states[i] * states[i];
+    m->initial = out;
+    m->emitting = out = put_initial(m, initial, out);
+    m->emission_sums = out = put_emitting(m, emission, out);
+    out = bbans_put_sums(out, m->emitting, m->symbols, m->stride);
+    for (g = 0; g < m->groups; g++) {
+        m->pairs[g] = out;
+        out = put_pairs(m, g, transition, out);
     }
-    m->initial = word;
-    m->emitting = word = put_initial(m, initial, word);
-    m->emission_sums = word = put_emitting(m, mass, word);
-    word = bbans_put_sums(word, m->emitting, m->symbols, m->stride);
-    for (i = 0; i < m->groups; i++) {
-        m->pairs[i] = word;
-        word = put_pairs(m, i, transition, word);
-    }
-    m->ones = word;
-    for (i = 0; i < ones; i++)
-        *word++ = 1;
-    for (i = 0; i < m->levels; i++) {
-        m->into[i] = word;
-        word = bbans_put_transposed(word, transition[i], states[i], states[i],
-                                    states[i]);
-    }
-    /* Last, and in the order of the masses: see bbans_factorial_masses. */
-    for (i = 0; i < m->levels; i++) {
-        m->initial_cdf[i] = word;
-        word = bbans_put_cdf(word, initial[i], 1, states[i]);
-        m->transition_cdf[i] = word;
-        word = bbans_put_cdf(word, transition[i], states[i], states[i]);
-    }
-    m->emission_cdf = word;
-    (void)bbans_put_cdf(word, mass, all_states(m->levels, states), m->symbols);
+    return out;
 }
 
 /* ---- The filter ---------------------------------------------------------- */
@@ -360,15 +257,6 @@ static const uint32_t *emission_row(const bbans_factorial *m,
     return m->emission_cdf + state * (m->symbols + 1);
 }
 
-static void pop_likelihood(const bbans_factorial *m, bbans_stream *s)
-{
-    const size_t x =
-        bbans_pop_entry(&s->lane, emission_row(m, s), m->symbols, m->prec);
-
-    ((uint32_t *)s->out)[s->t] = (uint32_t)x;
-    filter_symbol(m, s, x);
-}
-
 /* sum_z p_z C_z,x, below 2^60. */
 static uint64_t below_edge(const bbans_factorial *m, const bbans_stream *s,
                            size_t x)
@@ -386,102 +274,4 @@ static uint32_t predictive_edge(const bbans_factorial *m, const bbans_stream *s,
                                 uint64_t sum, size_t x)
 {
     return (uint32_t)(below_edge(m, s, x) / sum);
-}
-
-static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
-                           bbans_range_decoder *dec)
-{
-    const bbans_factorial *m = (const bbans_factorial *)(const void *)model;
-    const uint64_t sum = predicted_sum(m, s);
-    const uint32_t total = (uint32_t)1 << m->prec;
-    uint32_t slot, first = 0, end = total;
-    bbans_status status = bbans_range_slot(dec, total, &slot);
-    size_t lo = 0, hi = m->symbols;
-
-    if (status != BBANS_OK)
-        return status;
-    while (hi - lo > 1) { /* first <= slot < end, the edges of lo and hi */
-        const size_t mid = lo + (hi - lo) / 2;
-        const uint32_t edge = predictive_edge(m, s, sum, mid);
-
-        if (edge <= slot) {
-            lo = mid;
-            first = edge;
-        } else {
-            hi = mid;
-            end = edge;
-        }
-    }
-    status = bbans_range_advance(dec, first, end - first, total);
-    ((uint32_t *)s->out)[s->t] = (uint32_t)lo;
-    filter_symbol(m, s, lo);
-    return status;
-}
-
-#ifndef BBANS_DECODER_ONLY
-static void filter(const bbans_factorial *m, bbans_stream *s)
-{
-    filter_symbol(m, s, symbol_of(s));
-}
-
-static void push_likelihood(const bbans_factorial *m, bbans_stream *s)
-{
-    bbans_push_entry(&s->lane, emission_row(m, s), symbol_of(s), m->prec);
-}
-
-static void encode(const bbans_state_space *model, bbans_stream *s,
-                   bbans_range_encoder *enc)
-{
-    const bbans_factorial *m = (const bbans_factorial *)(const void *)model;
-    const uint64_t sum = predicted_sum(m, s);
-    const uint32_t x = symbol_of(s);
-    const uint32_t first = predictive_edge(m, s, sum, x);
-
-    (void)bbans_range_encode_interval(enc, first,
-                                      predictive_edge(m, s, sum, x + 1) - first,
-                                      (uint32_t)1 << m->prec);
-    filter_symbol(m, s, x);
-}
-#endif /* BBANS_DECODER_ONLY */
-
-#include "bbans_steps.h"
-#undef MODEL
-
-static const bbans_engine engine = {
-    .type = BBANS_MODEL_FACTORIAL,
-    .start = start,
-#ifndef BBANS_DECODER_ONLY
-    .accepts = accepts,
-    .filter_all = filter_all,
-    .push_all = push_all,
-    .encode = encode,
-#endif /* BBANS_DECODER_ONLY */
-    .pop_all = pop_all,
-    .decode = decode,
-};
-
-bbans_status bbans_factorial_init(bbans_factorial *model, size_t chains,
-                                  const size_t *states, size_t symbols,
-                                  unsigned prec, size_t start_length,
-                                  const uint32_t *mass, void *memory,
-                                  size_t memory_bytes)
-{
-    if (model == NULL || states == NULL || mass == NULL || memory == NULL)
-        return BBANS_ERR_NULL;
-    if (prec < 1 || prec > BBANS_PREC_MAX)
-        return BBANS_ERR_PRECISION;
-    if (bbans_factorial_bytes(chains, states, symbols) == 0 ||
-        start_length < 1 || start_length > BBANS_START_MAX)
-        return BBANS_ERR_SIZE;
-    if (memory_bytes < bbans_factorial_bytes(chains, states, symbols))
-        return BBANS_ERR_CAPACITY;
-    if (!masses_are_complete(chains, states, symbols, prec, mass))
-        return BBANS_ERR_TABLE;
-    memset(model, 0, sizeof *model);
-    lay_out(model, chains, states, symbols);
-    model->prec = prec;
-    put_tables(model, mass, memory);
-    model->space.engine = &engine;
-    set_space(model, start_length, 4 * model->stride);
-    return BBANS_OK;
 }

@@ -9,105 +9,39 @@
 #include "bbans_state_space.h"
 
 #define MODEL bbans_hierarchy
-
-static const uint32_t *into_state(const bbans_hierarchy *m, const uint16_t *z,
-                                  size_t l);
-static const uint32_t *prior_row(const bbans_hierarchy *m,
-                                 const bbans_stream *s, size_t l);
-
+#define OF(end) bbans_hierarchy##end
+#define TYPE BBANS_MODEL_HIERARCHY
 #include "bbans_levels.h"
 
 /* ---- The tables ---------------------------------------------------------- */
 
-/* States of the level above; the last has one state above it. */
 static size_t above(size_t levels, const size_t *states, size_t l)
 {
     return l + 1 < levels ? states[l + 1] : 1;
 }
 
-/* Rows of masses, and all of these: below 2^29 + 2^24. */
-static uint64_t count_masses(size_t levels, const size_t *states,
-                             size_t symbols, uint64_t *rows)
+static size_t emitting_states(size_t levels, const size_t *states)
 {
-    uint64_t masses = (uint64_t)states[0] * symbols;
-    size_t l;
-
-    *rows = states[0];
-    for (l = 0; l < levels; l++) {
-        const uint64_t of_level =
-            (uint64_t)above(levels, states, l) * (1 + states[l]);
-
-        *rows += of_level;
-        masses += of_level * states[l];
-    }
-    return masses;
+    (void)levels;
+    return states[0];
 }
 
-uint64_t bbans_hierarchy_mass_count(size_t levels, const size_t *states,
-                                    size_t symbols)
-{
-    uint64_t rows;
-
-    return sizes_are_valid(levels, states, symbols)
-               ? count_masses(levels, states, symbols, &rows)
-               : 0;
-}
-
-/* Words of the arrays before the running sums. */
-static uint64_t words_of_arrays(size_t levels, const size_t *states,
-                                size_t symbols)
-{
-    const uint64_t stride = round_up(states[0], 8);
-    uint64_t words, weights = stride, into = 0;
-    size_t l;
-
-    for (l = 0; l < levels; l++) {
-        into += (uint64_t)above(levels, states, l) * states[l] * states[l];
-        weights *= l == 0 ? 1 : states[l];
-    }
-    words = weights + stride * (above(levels, states, 0) * states[0] + symbols);
-    return words + most_states(levels, states) + into;
-}
-
-size_t bbans_hierarchy_bytes(size_t levels, const size_t *states,
-                             size_t symbols)
-{
-    uint64_t rows, bytes;
-
-    if (states == NULL || !sizes_are_valid(levels, states, symbols))
-        return 0;
-    bytes = 4 * (words_of_arrays(levels, states, symbols) +
-                 count_masses(levels, states, symbols, &rows)) +
-            (BBANS_ALIGNMENT - 1);
-    bytes += 4 * rows;
-    return bytes > SIZE_MAX ? 0 : (size_t)bytes;
-}
-
-/* At the end of the running sums, as bbans_hmm_masses has it. */
-uint32_t *bbans_hierarchy_masses(void *memory, size_t levels,
-                                 const size_t *states, size_t symbols)
-{
-    uint64_t rows;
-
-    (void)count_masses(levels, states, symbols, &rows);
-    return (uint32_t *)bbans_align(memory) +
-           words_of_arrays(levels, states, symbols) + rows;
-}
-
-static int masses_are_complete(size_t levels, const size_t *states,
-                               size_t symbols, unsigned prec,
-                               const uint32_t *mass)
+static size_t put_places(bbans_hierarchy *m)
 {
     size_t l;
 
-    for (l = 0; l < levels; l++) {
-        const size_t rows = above(levels, states, l) * (1 + states[l]);
+    m->place[1] = m->stride = round_up(m->states[0], 8);
+    for (l = 1; l < m->levels; l++)
+        m->place[l + 1] = m->place[l] * m->states[l];
+    return m->place[m->levels];
+}
 
-        if (!bbans_rows_are_complete(mass, rows, states[l], prec))
-            return 0;
-        mass += rows * states[l];
-    }
-    return bbans_rows_are_complete(mass, states[0], symbols, prec);
+static uint64_t words_of_tables(const bbans_hierarchy *m)
+{
+    const uint64_t rows =
+        (uint64_t)above(m->levels, m->states, 0) * m->states[0] + m->symbols;
+
+    return m->place[m->levels] + m->stride * rows;
 }
 
 /* The weights before the first observation, from the last level down.  Level l
@@ -137,19 +71,6 @@ static void put_initial(const bbans_hierarchy *m, const uint32_t *const *first,
     }
 }
 
-/* Each level's matrices [above][before][next] with their rows and columns
- * exchanged; returns where they end. */
-static uint32_t *put_into(const bbans_hierarchy *m, size_t l,
-                          const uint32_t *mass, uint32_t *out)
-{
-    const size_t K = m->states[l];
-    size_t a;
-
-    for (a = above(m->levels, m->states, l); a > 0; a--, mass += K * K)
-        out = bbans_put_transposed(out, mass, K, K, K);
-    return out;
-}
-
 static uint32_t *put_padded(const bbans_hierarchy *m, const uint32_t *mass,
                             size_t rows, uint32_t *out)
 {
@@ -162,46 +83,18 @@ static uint32_t *put_padded(const bbans_hierarchy *m, const uint32_t *mass,
     return out;
 }
 
-static void put_tables(bbans_hierarchy *m, const uint32_t *mass, void *memory)
+static uint32_t *put_tables(bbans_hierarchy *m, const uint32_t *const *initial,
+                            const uint32_t *const *transition,
+                            const uint32_t *emission, uint32_t *out)
 {
-    const size_t levels = m->levels, *states = m->states;
-    const uint32_t *initial[BBANS_LEVELS_MAX], *transition[BBANS_LEVELS_MAX];
-    uint32_t *word = (uint32_t *)bbans_align(memory);
-    const size_t ones = most_states(levels, states);
-    size_t l;
+    const size_t K = m->states[0];
 
-    for (l = 0; l < levels; l++) {
-        const size_t rows = above(levels, states, l);
-
-        initial[l] = mass;
-        transition[l] = mass += rows * states[l];
-        mass += rows * states[l] * states[l];
-    }
-    m->initial = word;
-    put_initial(m, initial, word);
-    m->lowest = word += m->place[levels];
-    word = put_padded(m, transition[0], above(levels, states, 0) * states[0],
-                      word);
-    m->emitting = word;
-    word = bbans_put_transposed(word, mass, states[0], m->symbols, m->stride);
-    m->ones = word;
-    for (l = 0; l < ones; l++)
-        *word++ = 1;
-    for (l = 0; l < levels; l++) {
-        m->into[l] = word;
-        word = put_into(m, l, transition[l], word);
-    }
-    /* Last, and in the order of the masses: see bbans_hierarchy_masses. */
-    for (l = 0; l < levels; l++) {
-        const size_t rows = above(levels, states, l);
-
-        m->initial_cdf[l] = word;
-        word = bbans_put_cdf(word, initial[l], rows, states[l]);
-        m->transition_cdf[l] = word;
-        word = bbans_put_cdf(word, transition[l], rows * states[l], states[l]);
-    }
-    m->emission_cdf = word;
-    (void)bbans_put_cdf(word, mass, states[0], m->symbols);
+    m->initial = out;
+    put_initial(m, initial, out);
+    m->lowest = out += m->place[m->levels];
+    out = put_padded(m, transition[0], above(m->levels, m->states, 0) * K, out);
+    m->emitting = out;
+    return bbans_put_transposed(out, emission, K, m->symbols, m->stride);
 }
 
 /* ---- The conditionals ---------------------------------------------------- */
@@ -261,8 +154,6 @@ static void filter_symbol(const bbans_hierarchy *m, bbans_stream *s, size_t x)
     step_lowest(m, before, predicted);
 }
 
-/* The masses with which the states of level l lead to its next one; without
- * one (NULL) they count alike. */
 static const uint32_t *into_state(const bbans_hierarchy *m, const uint16_t *z,
                                   size_t l)
 {
@@ -272,7 +163,6 @@ static const uint32_t *into_state(const bbans_hierarchy *m, const uint16_t *z,
                                   m->states[l];
 }
 
-/* The running sums for level l, given the state above, and the one before. */
 static const uint32_t *prior_row(const bbans_hierarchy *m,
                                  const bbans_stream *s, size_t l)
 {
@@ -291,18 +181,9 @@ static const uint32_t *emission_row(const bbans_hierarchy *m,
     return m->emission_cdf + state_of(s->z)[0] * (m->symbols + 1);
 }
 
-static void pop_likelihood(const bbans_hierarchy *m, bbans_stream *s)
-{
-    const size_t x =
-        bbans_pop_entry(&s->lane, emission_row(m, s), m->symbols, m->prec);
-
-    ((uint32_t *)s->out)[s->t] = (uint32_t)x;
-    filter_symbol(m, s, x);
-}
-
 /* The predicted weights of the lowest level alone; returns their sum, below
  * 2^31 + 2^12. */
-static uint64_t predict_lowest(const bbans_hierarchy *m, bbans_stream *s)
+static uint64_t predicted_sum(const bbans_hierarchy *m, const bbans_stream *s)
 {
     const uint32_t *predicted = (const uint32_t *)s->belief;
     uint32_t *lowest = edge_in(m, s);
@@ -315,108 +196,15 @@ static uint64_t predict_lowest(const bbans_hierarchy *m, bbans_stream *s)
     return bbans_predicted_sum(lowest, m->states[0]);
 }
 
+/* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^32 and C <= 2^28. */
 static uint32_t predictive_edge(const bbans_hierarchy *m, const bbans_stream *s,
                                 uint64_t sum, size_t x)
 {
-    return bbans_predictive_edge(edge_in(m, s), m->states[0], sum,
-                                 m->emission_cdf, m->symbols, x);
-}
+    const uint32_t *lowest = edge_in(m, s), *edge = m->emission_cdf + x;
+    uint64_t below = 0;
+    size_t k;
 
-static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
-                           bbans_range_decoder *dec)
-{
-    const bbans_hierarchy *m = (const bbans_hierarchy *)(const void *)model;
-    const uint64_t sum = predict_lowest(m, s);
-    const uint32_t total = (uint32_t)1 << m->prec;
-    uint32_t slot, first;
-    bbans_status status = bbans_range_slot(dec, total, &slot);
-    size_t x;
-
-    if (status != BBANS_OK)
-        return status;
-    x = bbans_predictive_find(edge_in(m, s), m->states[0], sum, m->emission_cdf,
-                              m->symbols, slot);
-    first = predictive_edge(m, s, sum, x);
-    status = bbans_range_advance(
-        dec, first, predictive_edge(m, s, sum, x + 1) - first, total);
-    ((uint32_t *)s->out)[s->t] = (uint32_t)x;
-    filter_symbol(m, s, x);
-    return status;
-}
-
-#ifndef BBANS_DECODER_ONLY
-static void filter(const bbans_hierarchy *m, bbans_stream *s)
-{
-    filter_symbol(m, s, symbol_of(s));
-}
-
-static void push_likelihood(const bbans_hierarchy *m, bbans_stream *s)
-{
-    bbans_push_entry(&s->lane, emission_row(m, s), symbol_of(s), m->prec);
-}
-
-static void encode(const bbans_state_space *model, bbans_stream *s,
-                   bbans_range_encoder *enc)
-{
-    const bbans_hierarchy *m = (const bbans_hierarchy *)(const void *)model;
-    const uint64_t sum = predict_lowest(m, s);
-    const uint32_t x = symbol_of(s);
-    const uint32_t first = predictive_edge(m, s, sum, x);
-
-    (void)bbans_range_encode_interval(enc, first,
-                                      predictive_edge(m, s, sum, x + 1) - first,
-                                      (uint32_t)1 << m->prec);
-    filter_symbol(m, s, x);
-}
-#endif /* BBANS_DECODER_ONLY */
-
-#include "bbans_steps.h"
-#undef MODEL
-
-static const bbans_engine engine = {
-    .type = BBANS_MODEL_HIERARCHY,
-    .start = start,
-#ifndef BBANS_DECODER_ONLY
-    .accepts = accepts,
-    .filter_all = filter_all,
-    .push_all = push_all,
-    .encode = encode,
-#endif /* BBANS_DECODER_ONLY */
-    .pop_all = pop_all,
-    .decode = decode,
-};
-
-bbans_status bbans_hierarchy_init(bbans_hierarchy *model, size_t levels,
-                                  const size_t *states, size_t symbols,
-                                  unsigned prec, size_t start_length,
-                                  const uint32_t *mass, void *memory,
-                                  size_t memory_bytes)
-{
-    size_t l;
-
-    if (model == NULL || states == NULL || mass == NULL || memory == NULL)
-        return BBANS_ERR_NULL;
-    if (prec < 1 || prec > BBANS_PREC_MAX)
-        return BBANS_ERR_PRECISION;
-    if (bbans_hierarchy_bytes(levels, states, symbols) == 0 ||
-        start_length < 1 || start_length > BBANS_START_MAX)
-        return BBANS_ERR_SIZE;
-    if (memory_bytes < bbans_hierarchy_bytes(levels, states, symbols))
-        return BBANS_ERR_CAPACITY;
-    if (!masses_are_complete(levels, states, symbols, prec, mass))
-        return BBANS_ERR_TABLE;
-    model->levels = levels;
-    model->symbols = symbols;
-    model->prec = prec;
-    model->stride = round_up(states[0], 8);
-    model->place[0] = 1;
-    for (l = 0; l < levels; l++) {
-        model->states[l] = states[l];
-        model->place[l + 1] =
-            model->place[l] * (l == 0 ? model->stride : states[l]);
-    }
-    put_tables(model, mass, memory);
-    model->space.engine = &engine;
-    set_space(model, start_length, 4 * model->place[levels]);
-    return BBANS_OK;
+    for (k = 0; k < m->states[0]; k++, edge += m->symbols + 1)
+        below += (uint64_t)lowest[k] * *edge;
+    return (uint32_t)(below / sum);
 }

@@ -305,38 +305,6 @@ uint64_t bbans_predicted_sum(const uint32_t *predicted, size_t states)
     return sum;
 }
 
-/* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^32 and C <= 2^28. */
-uint32_t bbans_predictive_edge(const uint32_t *predicted, size_t states,
-                               uint64_t sum, const uint32_t *cdf,
-                               size_t symbols, size_t x)
-{
-    const uint32_t *edge = cdf + x;
-    uint64_t below = 0;
-    size_t i;
-
-    for (i = 0; i < states; i++, edge += symbols + 1)
-        below += (uint64_t)predicted[i] * *edge;
-    return (uint32_t)(below / sum);
-}
-
-size_t bbans_predictive_find(const uint32_t *predicted, size_t states,
-                             uint64_t sum, const uint32_t *cdf, size_t symbols,
-                             uint32_t slot)
-{
-    size_t lo = 0, hi = symbols;
-
-    while (hi - lo > 1) { /* edge(lo) <= slot < edge(hi) */
-        const size_t mid = lo + (hi - lo) / 2;
-
-        if (bbans_predictive_edge(predicted, states, sum, cdf, symbols, mid) <=
-            slot)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
                                size_t symbol, uint32_t *start, uint32_t *freq)
 {

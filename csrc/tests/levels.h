@@ -270,3 +270,22 @@ static void test_file(size_t levels, const size_t *states)
     free(again);
     clear(&f);
 }
+
+static void test_all(void)
+{
+    static const struct {
+        size_t levels, states[BBANS_LEVELS_MAX];
+    } cases[] = {{1, {1}},          {1, {5}},     {2, {8, 8}},
+                 {2, {3, 17}},      {2, {17, 3}}, {3, {2, 3, 4}},
+                 {4, {1, 2, 1, 3}}, {2, {64, 2}}, {8, {2, 2, 2, 2, 2, 2, 2, 2}},
+                 {3, {16, 1, 3}},   {2, {33, 9}}, {4, {3, 11, 5, 2}}};
+    static const unsigned precs[] = {10, 24, 28};
+    size_t i, k;
+
+    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (k = 0; k < sizeof precs / sizeof *precs; k++)
+            test_model(cases[i].levels, cases[i].states, precs[k]);
+    test_refused();
+    test_file(1, cases[1].states);
+    test_file(3, cases[5].states);
+}
