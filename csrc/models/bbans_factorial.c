@@ -9,7 +9,6 @@
 #include "bbans_state_space.h"
 
 #define MODEL bbans_factorial
-#define OF(end) bbans_factorial##end
 #define TYPE BBANS_MODEL_FACTORIAL
 #include "bbans_levels.h"
 
@@ -274,4 +273,34 @@ static uint32_t predictive_edge(const bbans_factorial *m, const bbans_stream *s,
                                 uint64_t sum, size_t x)
 {
     return (uint32_t)(below_edge(m, s, x) / sum);
+}
+
+/* ---- The public functions: bbans_levels.h -------------------------------- */
+
+uint64_t bbans_factorial_mass_count(size_t chains, const size_t *states,
+                                    size_t symbols)
+{
+    return mass_count_of_levels(chains, states, symbols);
+}
+
+size_t bbans_factorial_bytes(size_t chains, const size_t *states,
+                             size_t symbols)
+{
+    return bytes_of_levels(chains, states, symbols);
+}
+
+uint32_t *bbans_factorial_masses(void *memory, size_t chains,
+                                 const size_t *states, size_t symbols)
+{
+    return masses_of_levels(memory, chains, states, symbols);
+}
+
+bbans_status bbans_factorial_init(bbans_factorial *model, size_t chains,
+                                  const size_t *states, size_t symbols,
+                                  unsigned prec, size_t start_length,
+                                  const uint32_t *mass, void *memory,
+                                  size_t memory_bytes)
+{
+    return init_of_levels(model, chains, states, symbols, prec, start_length,
+                          mass, memory, memory_bytes);
 }

@@ -9,7 +9,6 @@
 #include "bbans_state_space.h"
 
 #define MODEL bbans_hierarchy
-#define OF(end) bbans_hierarchy##end
 #define TYPE BBANS_MODEL_HIERARCHY
 #include "bbans_levels.h"
 
@@ -207,4 +206,34 @@ static uint32_t predictive_edge(const bbans_hierarchy *m, const bbans_stream *s,
     for (k = 0; k < m->states[0]; k++, edge += m->symbols + 1)
         below += (uint64_t)lowest[k] * *edge;
     return (uint32_t)(below / sum);
+}
+
+/* ---- The public functions: bbans_levels.h -------------------------------- */
+
+uint64_t bbans_hierarchy_mass_count(size_t levels, const size_t *states,
+                                    size_t symbols)
+{
+    return mass_count_of_levels(levels, states, symbols);
+}
+
+size_t bbans_hierarchy_bytes(size_t levels, const size_t *states,
+                             size_t symbols)
+{
+    return bytes_of_levels(levels, states, symbols);
+}
+
+uint32_t *bbans_hierarchy_masses(void *memory, size_t levels,
+                                 const size_t *states, size_t symbols)
+{
+    return masses_of_levels(memory, levels, states, symbols);
+}
+
+bbans_status bbans_hierarchy_init(bbans_hierarchy *model, size_t levels,
+                                  const size_t *states, size_t symbols,
+                                  unsigned prec, size_t start_length,
+                                  const uint32_t *mass, void *memory,
+                                  size_t memory_bytes)
+{
+    return init_of_levels(model, levels, states, symbols, prec, start_length,
+                          mass, memory, memory_bytes);
 }

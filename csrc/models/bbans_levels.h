@@ -5,12 +5,11 @@
  *   MODEL        its struct, which has levels, symbols, states, place, prec,
  *                initial, initial_cdf, transition_cdf, emission_cdf, into and
  *                ones as bbans_hierarchy has
- *   OF(end)      the names of its public functions: OF(_bytes), OF(_init)
  *   TYPE         its number in files
  *
- * before it, and the functions declared below after it.  States are uint16_t
- * [levels], observations symbol numbers, the belief the weights predicted, the
- * record those filtered.
+ * before it, and after it the functions declared below, and its public ones, by
+ * those that end in _of_levels.  States are uint16_t [levels], observations
+ * symbol numbers, the belief the weights predicted, the record those filtered.
  *
  * SPDX-License-Identifier: MIT */
 
@@ -118,7 +117,8 @@ static uint64_t count_masses(size_t levels, const size_t *states,
     return masses;
 }
 
-uint64_t OF(_mass_count)(size_t levels, const size_t *states, size_t symbols)
+static uint64_t mass_count_of_levels(size_t levels, const size_t *states,
+                                     size_t symbols)
 {
     uint64_t rows;
 
@@ -151,7 +151,8 @@ static uint64_t words_of_arrays(const MODEL *m)
     return words;
 }
 
-size_t OF(_bytes)(size_t levels, const size_t *states, size_t symbols)
+static size_t bytes_of_levels(size_t levels, const size_t *states,
+                              size_t symbols)
 {
     MODEL m;
     uint64_t rows, bytes;
@@ -165,8 +166,8 @@ size_t OF(_bytes)(size_t levels, const size_t *states, size_t symbols)
 }
 
 /* At the end of the running sums, as bbans_hmm_masses has it. */
-uint32_t *OF(_masses)(void *memory, size_t levels, const size_t *states,
-                      size_t symbols)
+static uint32_t *masses_of_levels(void *memory, size_t levels,
+                                  const size_t *states, size_t symbols)
 {
     MODEL m;
     uint64_t rows;
@@ -231,7 +232,7 @@ static void put_masses(MODEL *m, const uint32_t *mass, void *memory)
         m->into[l] = word;
         word = put_into(m, l, transition[l], word);
     }
-    /* Last, and in the order of the masses: see OF(_masses). */
+    /* Last, and in the order of the masses: see masses_of_levels. */
     for (l = 0; l < levels; l++) {
         const size_t rows = above(levels, states, l);
 
@@ -545,9 +546,11 @@ static void set_space(MODEL *m, size_t start_length, size_t weight_bytes)
     space->predictive = 0;
 }
 
-bbans_status OF(_init)(MODEL *model, size_t levels, const size_t *states,
-                       size_t symbols, unsigned prec, size_t start_length,
-                       const uint32_t *mass, void *memory, size_t memory_bytes)
+static bbans_status init_of_levels(MODEL *model, size_t levels,
+                                   const size_t *states, size_t symbols,
+                                   unsigned prec, size_t start_length,
+                                   const uint32_t *mass, void *memory,
+                                   size_t memory_bytes)
 {
     size_t weights;
 
@@ -555,10 +558,10 @@ bbans_status OF(_init)(MODEL *model, size_t levels, const size_t *states,
         return BBANS_ERR_NULL;
     if (prec < 1 || prec > BBANS_PREC_MAX)
         return BBANS_ERR_PRECISION;
-    if (OF(_bytes)(levels, states, symbols) == 0 || start_length < 1 ||
+    if (bytes_of_levels(levels, states, symbols) == 0 || start_length < 1 ||
         start_length > BBANS_START_MAX)
         return BBANS_ERR_SIZE;
-    if (memory_bytes < OF(_bytes)(levels, states, symbols))
+    if (memory_bytes < bytes_of_levels(levels, states, symbols))
         return BBANS_ERR_CAPACITY;
     if (!masses_are_complete(levels, states, symbols, prec, mass))
         return BBANS_ERR_TABLE;
@@ -570,5 +573,4 @@ bbans_status OF(_init)(MODEL *model, size_t levels, const size_t *states,
 }
 
 #undef MODEL
-#undef OF
 #undef TYPE
