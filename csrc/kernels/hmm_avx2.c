@@ -183,7 +183,8 @@ AVX2 static inline __m256i sums_of_8(const __m256i *v)
 
 #define PROBES 8
 
-/* Eight rows at equal steps; what is beyond lo + n does not count. */
+/* Eight rows at equal steps.  Those beyond lo + n are above the limit: where
+ * the sum of row `symbols` is not 0, it is, and sums do not fall. */
 AVX2 static size_t guess(const uint32_t *weight, const int16_t *sums,
                          size_t symbols, size_t stride, unsigned prec,
                          uint32_t slot)
@@ -192,6 +193,7 @@ AVX2 static size_t guess(const uint32_t *weight, const int16_t *sums,
     const int16_t *last = sums + symbols * stride;
     size_t lo = 0, n = symbols - 1, i; /* the answer is in lo .. lo + n */
     __m256i limit = ZERO;
+    uint32_t all;
 
     for (i = 0; i < stride; i += 16) {
         const __m256i w = upper_weights(weight + i);
@@ -199,7 +201,10 @@ AVX2 static size_t guess(const uint32_t *weight, const int16_t *sums,
         STORE(h + i, w);
         limit = ADD32(limit, _mm256_madd_epi16(w, LOAD(last + i)));
     }
-    limit = SET32((int)bbans_guess_limit(SUM32(limit), prec, slot));
+    all = SUM32(limit);
+    if (all == 0)
+        return n;
+    limit = SET32((int)bbans_guess_limit(all, prec, slot));
     while (n > 0) {
         const size_t step = n / PROBES + 1, apart = step * stride;
         const int16_t *row = sums + lo * stride + apart;
@@ -220,7 +225,6 @@ AVX2 static size_t guess(const uint32_t *weight, const int16_t *sums,
         count = PROBES - (size_t)__builtin_popcount(
                              (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(
                                  _mm256_cmpgt_epi32(sums_of_8(sum), limit))));
-        count = count < n / step ? count : n / step;
         lo += step * count;
         n = n - step * count < step ? n - step * count : step - 1;
     }

@@ -98,9 +98,10 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
         return status;
     if (hmm->contexts == NULL) {
         (void)bbans_hmm_predict_find(hmm, predicted, slot, x, &first, &freq);
-        status = bbans_range_advance(dec, first, freq, total);
+        /* First, so that it need not wait for whether the coder takes a word.
+         */
         bbans_chain_filter(hmm, s, bbans_emitting(hmm, *x));
-        return status;
+        return bbans_range_advance(dec, first, freq, total);
     }
     bbans_kernel.hmm->walk(hmm, symbols_of(s), s->t, &path);
     bbans_context_find(hmm, &path, NULL, predicted, slot, x, &first, &freq);
