@@ -258,6 +258,7 @@ static void check_groups(void)
 static void check_mixtures(void)
 {
     static bbans_blend parts; /* 0 beyond those that are set */
+    bbans_blend_part part;
     const uint32_t u = below(2) ? below(4096) : below(300);
     uint64_t sum[2], same[2];
     int64_t location = 0;
@@ -272,7 +273,8 @@ static void check_mixtures(void)
 
         location = bbans_signed(random_bits()) >> (below(2) ? 36 : below(64));
         scale = BBANS_SCALE_MIN + (int32_t)below(BBANS_BLEND_SCALES);
-        bbans_blend_set(&parts, k, location, scale, weight);
+        part = bbans_blend_part_of(location, scale, weight);
+        bbans_blend_set(&parts, k, part);
     }
     BBANS_LAWS->mixture_pair(&parts, u, sum);
     bbans_laws_portable.mixture_pair(&parts, u, same);
@@ -285,10 +287,54 @@ static void check_mixtures(void)
                         ((int64_t)u - place.origin) * 65536 - place.below);
         uint64_t fine;
 
-        bbans_blend_set(&parts, 0, location, scale, 1);
-        fine = bbans_blend_below(&parts, 0, u);
+        part = bbans_blend_part_of(location, scale, 1);
+        fine = bbans_blend_below(&parts.family, &part, u);
         /* a unit of t, where S falls fastest, for t below 2^-20 of it */
         CHECK(fine < coarse + 4096 && coarse < fine + 4096);
+    }
+}
+
+/* The same of values side by side, and guesses that are near: a unit of the
+ * guess's total is 2^-24 of it, and less than the rise. */
+static void check_side_by_side(void)
+{
+    static bbans_blends parts;
+    uint32_t u[BBANS_BLENDS], slot[BBANS_BLENDS], near[BBANS_BLENDS];
+    uint32_t known[BBANS_BLENDS];
+    uint64_t sum[BBANS_BLENDS], same[BBANS_BLENDS];
+    float rise[BBANS_BLENDS], slope[BBANS_BLENDS];
+    size_t i, k;
+
+    CHECK(bbans_family_init(&parts.family, (int)below(3)) == BBANS_OK);
+    parts.n = 1 + below(BBANS_BLEND);
+    parts.values = 1 + (below(2) ? below(4096) : below(300));
+    for (i = 0; i < BBANS_BLENDS; i++) {
+        parts.total[i] = 0;
+        for (k = 0; k < parts.n; k++) {
+            const uint32_t weight = 1 + below(BBANS_TOTAL_MAX / BBANS_BLEND);
+            const int64_t location =
+                below(2) ? bbans_signed(random_bits()) >> below(64)
+                         : (int64_t)below(parts.values) << 16;
+            const int32_t scale =
+                BBANS_SCALE_MIN + (int32_t)below(BBANS_BLEND_SCALES);
+
+            bbans_blends_set(&parts, k, i,
+                             bbans_blend_part_of(location, scale, weight));
+            parts.total[i] += weight;
+        }
+        u[i] = below(parts.values + 1);
+        slot[i] = below(1u << BBANS_FAMILY_PREC);
+    }
+    BBANS_LAWS->mixture_edges(&parts, u, sum);
+    bbans_laws_portable.mixture_edges(&parts, u, same);
+    CHECK(memcmp(sum, same, sizeof sum) == 0);
+    BBANS_LAWS->mixture_guess(&parts, slot, near, rise);
+    bbans_laws_portable.mixture_guess(&parts, slot, known, slope);
+    for (i = 0; i < BBANS_BLENDS; i++) {
+        CHECK(near[i] < parts.values && known[i] < parts.values);
+        /* on ramps the two are as near as floats are */
+        CHECK(near[i] == known[i] || near[i] + 1 == known[i] ||
+              near[i] == known[i] + 1 || rise[i] < 1000 || slope[i] < 1000);
     }
 }
 
@@ -304,6 +350,8 @@ int main(void)
             check_groups();
         for (round = 0; round < SOME(20000); round++)
             check_mixtures();
+        for (round = 0; round < SOME(2000); round++)
+            check_side_by_side();
     }
     printf("test_counts: ok\n");
     return 0;
