@@ -545,6 +545,8 @@ static void mixture_search(const bbans_distribution *d, void *scratch, size_t i,
     side_search search[BBANS_BLENDS];
     size_t done, k;
 
+    if (m->mixture.components == 1) /* a quantile is faster than ramps */
+        return;
     memset(search, 0, sizeof search);
     for (done = 0; done < n; done += BBANS_BLENDS) {
         const size_t some = n - done < BBANS_BLENDS ? n - done : BBANS_BLENDS;

@@ -14,16 +14,23 @@
 #define ODD(v) _mm256_srli_epi64((v), 32)
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define SET(v) _mm256_set1_epi32(v)
+#define SET64(v) _mm256_set1_epi64x(v)
 
 AVX2 static inline __m256i together(__m256i even, __m256i odd)
 {
     return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
 }
 
-/* cells[i], and cells[i + 1] above it. */
+/* cells[i], and cells[i + 1] above it; into zeros: a gather waits for what its
+ * result is merged with. */
 AVX2 static inline __m256i cells_at(const uint32_t *cells, __m256i i)
 {
-    return _mm256_i64gather_epi64((const long long *)(const void *)cells, i, 4);
+    __m256i all = SET64(-1);
+
+    BBANS_IN_THIS_ORDER(all); /* else compilers forget the zeros */
+    return _mm256_mask_i64gather_epi64(_mm256_setzero_si256(),
+                                       (const long long *)(const void *)cells,
+                                       i, all, 4);
 }
 
 /* One half of bbans_between. */
@@ -179,8 +186,6 @@ AVX2 static void near_edges(const struct bbans_near_normals *laws,
 
 /* ---- Mixtures ------------------------------------------------------------ */
 
-#define SET64(v) _mm256_set1_epi64x(v)
-
 /* S in units of 2^-32 in lower halves, or above the location 2^32 - 1 - S,
  * and one more of it in that case, times weights. */
 AVX2 static inline __m256i weighed(const uint32_t *survival, __m256i cell,
@@ -330,19 +335,20 @@ AVX2 static void mixture_guess(const struct bbans_blends *parts,
     }
     for (bit = bits; bit-- > 0;) {
         const __m256 half = _mm256_add_ps(low, SET_F((float)(1 << bit)));
-        __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()}, all, less;
+        __m256 sum = _mm256_setzero_ps(), other = sum, all, less;
 
-        for (k = 0; k < parts->n; k++) {
+        for (k = 0; k < parts->n; k++) { /* two sums, by turns */
             const __m256 z =
                 _mm256_mul_ps(_mm256_sub_ps(half, middle[k]), slope[k]);
+            const __m256 part = _mm256_mul_ps(
+                weight[k],
+                _mm256_max_ps(SET_F(-1), _mm256_min_ps(z, SET_F(1))));
+            const __m256 next = _mm256_add_ps(sum, part);
 
-            sum[k & 1] = _mm256_add_ps(
-                sum[k & 1],
-                _mm256_mul_ps(
-                    weight[k],
-                    _mm256_max_ps(SET_F(-1), _mm256_min_ps(z, SET_F(1)))));
+            sum = other;
+            other = next;
         }
-        all = _mm256_add_ps(sum[0], sum[1]);
+        all = _mm256_add_ps(sum, other);
         less = _mm256_cmp_ps(all, want, _CMP_LE_OQ);
         low = _mm256_blendv_ps(low, half, less);
         before = _mm256_blendv_ps(before, all, less);

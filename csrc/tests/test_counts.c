@@ -338,6 +338,85 @@ static void check_side_by_side(void)
     }
 }
 
+/* Mixtures of values in groups, some of which kernels do not take, are as those
+ * of each value alone. */
+static void check_mixture_groups(void)
+{
+    enum { MOST = 12 };
+    static const size_t lanes[] = {2, 3, 8, 64};
+    static double weight[N * MOST], location[N * MOST], scale[N * MOST];
+    static owned m, before, alone;
+    const size_t K = 1 + below(MOST), n = 1 + below(N);
+    const int64_t low = (int64_t)below(1000) - 500;
+    const int64_t high = low + (int64_t)(below(2) ? below(4096) : below(300));
+    const double wide = below(2) ? 10 : 200;
+    bbans_array w = bbans_array_of(weight, BBANS_F64);
+    bbans_array at = bbans_array_of(location, BBANS_F64);
+    bbans_array by = bbans_array_of(scale, BBANS_F64);
+    int64_t value[N], found[N];
+    bbans_family family;
+    bbans_distribution d;
+    size_t i, k;
+
+    CHECK(bbans_family_init(&family, (int)below(3)) == BBANS_OK);
+    family.leakless = below(2);
+    for (i = 0; i < n; i++) {
+        for (k = 0; k < K; k++) {
+            weight[i * K + k] = (600 + below(400)) / (1000.0 * (double)K);
+            location[i * K + k] =
+                below(20) == 0
+                    ? magnitude(1, 1e9)
+                    : (double)low + below((uint32_t)(high - low) + 1);
+            scale[i * K + k] =
+                below(99) == 0 ? magnitude(1, 1000) : magnitude(0.001, wide);
+        }
+    }
+    CHECK(bbans_distribution_init_mixture(&d, &family, K, w, at, by, low,
+                                          high) == BBANS_OK);
+    fill(&m, lanes[below(4)], 4 + N);
+    copy(&before, &m);
+    CHECK(bbans_message_pop(&m.msg, &d, value, BBANS_I64, n) == BBANS_OK);
+    copy(&alone, &m);
+    CHECK(bbans_message_push(&m.msg, &d, value, BBANS_I64, n) == BBANS_OK);
+    CHECK(are_same(&m, &before));
+    for (i = n; i-- > 0;) {
+        bbans_interval list[9];
+        size_t listed, where;
+
+        w.data = weight + i * K;
+        at.data = location + i * K;
+        by.data = scale + i * K;
+        CHECK(bbans_distribution_init_mixture(&d, &family, K, w, at, by, low,
+                                              high) == BBANS_OK);
+        CHECK(bbans_distribution_list(&d, value + i, BBANS_I64, 1, list, 9,
+                                      &listed, &where) == BBANS_OK);
+        CHECK(listed == 1);
+        bbans_push_one(&alone.msg, i % alone.msg.lanes, list[0].start,
+                       list[0].freq, list[0].total);
+    }
+    CHECK(are_same(&alone, &before));
+
+    /* a value that there is not, a scale and a weight that are not valid */
+    copy(&m, &before);
+    d.array[0].data = weight;
+    d.array[1].data = location;
+    d.array[2].data = scale;
+    i = below((uint32_t)n);
+    memcpy(found, value, sizeof found);
+    found[i] = below(2) ? low - 1 : high + 1;
+    CHECK(bbans_message_push(&m.msg, &d, found, BBANS_I64, n) ==
+          BBANS_ERR_SYMBOL);
+    CHECK(are_same(&m, &before));
+    if (below(2))
+        scale[i * K] = -1;
+    else
+        weight[i * K] = 17;
+    CHECK(bbans_message_push(&m.msg, &d, value, BBANS_I64, n) != BBANS_OK);
+    CHECK(are_same(&m, &before));
+    CHECK(bbans_message_pop(&m.msg, &d, value, BBANS_I64, n) != BBANS_OK);
+    CHECK(are_same(&m, &before));
+}
+
 int main(void)
 {
     int isa;
@@ -352,6 +431,8 @@ int main(void)
             check_mixtures();
         for (round = 0; round < SOME(2000); round++)
             check_side_by_side();
+        for (round = 0; round < SOME(200); round++)
+            check_mixture_groups();
     }
     printf("test_counts: ok\n");
     return 0;
