@@ -96,6 +96,17 @@ def test_statistics_are_those_of_the_textbook(vectors, K, dtype, tolerance):
         )
 
 
+@pytest.mark.parametrize("more", range(6))
+@pytest.mark.parametrize(("dtype", "tolerance"), DTYPES)
+def test_statistics_of_many_states(vectors, more, dtype, tolerance):
+    """Rows so far apart that products pack them: all remainders of states."""
+    K = (300 if dtype == np.float64 else 600) + more
+    model = HMM.random(K, 5, seed=K)
+    sequences = corpus(model, (9, 7, 7, 1))
+    exact = sum(textbook(model, x) for x in sequences)
+    assert_close(model.expect(sequences, dtype=dtype), exact, tolerance)
+
+
 def test_matrices_lie_in_panels(vectors):
     rng = np.random.default_rng(0)
     for dtype, K in itertools.product((np.float32, np.float64), (1, 3, 4, 31, 70)):

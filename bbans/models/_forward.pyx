@@ -32,6 +32,8 @@ cdef extern from "_forward_kernels.h" nogil:
             const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float *,
             Py_ssize_t, Py_ssize_t, Py_ssize_t, float *, Py_ssize_t, bint) noexcept nogil
         void (*pack)(const float *, Py_ssize_t, Py_ssize_t, float *) noexcept nogil
+        void (*pack_a)(
+            const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, float *) noexcept nogil
         Py_ssize_t (*forward)(
             const int32_t *, Py_ssize_t, Py_ssize_t, const float *, float, float,
             double, float *, Py_ssize_t, double *) noexcept nogil
@@ -45,6 +47,8 @@ cdef extern from "_forward_kernels.h" nogil:
             const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *,
             Py_ssize_t, Py_ssize_t, Py_ssize_t, double *, Py_ssize_t, bint) noexcept nogil
         void (*pack)(const double *, Py_ssize_t, Py_ssize_t, double *) noexcept nogil
+        void (*pack_a)(
+            const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, double *) noexcept nogil
         Py_ssize_t (*forward)(
             const int32_t *, Py_ssize_t, Py_ssize_t, const double *, double, double,
             double, double *, Py_ssize_t, double *) noexcept nogil
@@ -67,6 +71,7 @@ cdef enum:
     FLUSH = 96    # rows of G, at least, for each product with alpha
     SUM = 8192    # rows whose transitions are summed in the messages' own type
     LINE = 64    # bytes of the cache
+    FAR = 2304    # bytes from row to row, above which a product with alpha packs it
 
 
 cdef inline real least(real unused) noexcept nogil:
@@ -116,6 +121,15 @@ cdef inline void pack_rows(
         kernel.single.pack(B, K, S, panels)
     else:
         kernel.wide.pack(B, K, S, panels)
+
+
+cdef inline void pack_a(
+    forward_kernels kernel, const real *a, Py_ssize_t R, Py_ssize_t n, Py_ssize_t K, real *tiles
+) noexcept nogil:
+    if real is float:
+        kernel.single.pack_a(a, R, n, K, tiles)
+    else:
+        kernel.wide.pack_a(a, R, n, K, tiles)
 
 
 cdef Py_ssize_t forward_block(
@@ -168,6 +182,7 @@ cdef void backward_block(
     cdef real *total = work
     cdef real *buffer = total + K * S
     cdef real *beta = buffer + capacity * R
+    cdef real *tiles = beta + runs[0] * R
     cdef real *G
     cdef real *g
     cdef Py_ssize_t r, t, n, i, before, row = 0, summed = 0, high_row
@@ -202,9 +217,14 @@ cdef void backward_block(
             following = n
             if g == carry:
                 # The sum over t of alpha_t,i G_t,j, which A_ij still multiplies.
-                multiply(kernel, alpha + row * R, 1, R, K, high_row - row, G, R, N, S,
-                         total, S, True)
-                summed += high_row - row
+                i = high_row - row
+                if R * <Py_ssize_t>sizeof(real) > FAR:
+                    pack_a(kernel, alpha + row * R, R, K, i, tiles)
+                    multiply(kernel, tiles, i, 0, K, i, G, R, N, S, total, S, True)
+                else:
+                    multiply(kernel, alpha + row * R, 1, R, K, i, G, R, N, S, total, S,
+                             True)
+                summed += i
                 high_row = row
                 if summed >= SUM or row == 0:
                     for i in range(K * S):
@@ -238,7 +258,7 @@ def pack(const real[:, ::1] B not None, real[::1] panels not None):
 
 def work_size(Py_ssize_t n, Py_ssize_t K, Py_ssize_t S, Py_ssize_t R):
     """Return the size of `work` for n sequences at a time."""
-    return K * S + (FLUSH + 2 * n) * R
+    return K * S + (FLUSH + 2 * n) * R + (FLUSH + n) * K
 
 
 def forward(const int32_t[::1] x not None, const int64_t[:, ::1] runs not None,

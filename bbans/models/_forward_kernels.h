@@ -13,6 +13,7 @@
 #define INLINE static inline __attribute__((always_inline))
 /* By lane, where those of a mask are all ones or all zeros. */
 #define SELECT(I, mask, a, b) (((I)(a) & (mask)) | ((I)(b) & ~(mask)))
+#define PREFETCH(address) __builtin_prefetch((const void *)(address))
 #if defined(__x86_64__)
 #define HAVE_X86
 #endif
@@ -20,6 +21,7 @@
 #define VECTOR(real, bytes) real
 #define INLINE static __inline
 #define SELECT(I, mask, a, b) ((mask) ? (a) : (b))
+#define PREFETCH(address) ((void)(address))
 #endif
 
 /* Rows have S columns, a multiple of `columns`, of which those from K on are 0.
@@ -30,14 +32,16 @@
  *           `step` after row k - 1, a panel `panel` after the one before.
  * pack      B [K][S] as panels that follow one another, to be read in order:
  *           `step` is `columns`, `panel` K times that.
+ * pack_a    a, where a_ik is a[i + k R], tile by tile, as `multiply` reads it
+ *           in order if `row` is K and `column` 0.
  * forward   One step of n sequences: alpha [n][R] comes as the prediction p and
  *           leaves as p E / scale, 0 where that is below `low`.  Returns the
  *           first row whose scale is below `normal` or `lowest`, or -1.
  * backward  Adds the step to the counts, and writes to G [n][R] what the alpha
- * of the step before meets, at most `high`.  Sequences begin with this step
- * where initial_count is not NULL; then G is not written. viterbi   One step of
- * one sequence, in logarithms: delta [S] becomes max_i (before_i + A_ij) +
- * row_j, and back [K] the least such i. */
+ *           of the step before meets, at most `high`.  Sequences begin with
+ *           this step where initial_count is not NULL; then G is not written.
+ * viterbi   One step of one sequence, in logarithms: delta [S] becomes
+ *           max_i (before_i + A_ij) + row_j, and back [K] the least such i. */
 #define DEFINE_TABLE(real)                                                     \
     typedef struct {                                                           \
         ptrdiff_t columns;                                                     \
@@ -46,6 +50,8 @@
                          ptrdiff_t step, ptrdiff_t panel, ptrdiff_t S,         \
                          real *out, ptrdiff_t R, int add);                     \
         void (*pack)(const real *B, ptrdiff_t K, ptrdiff_t S, real *panels);   \
+        void (*pack_a)(const real *a, ptrdiff_t R, ptrdiff_t n, ptrdiff_t K,   \
+                       real *tiles);                                           \
         ptrdiff_t (*forward)(const int32_t *x, ptrdiff_t n, ptrdiff_t S,       \
                              const real *E, real low, real normal,             \
                              double lowest, real *alpha, ptrdiff_t R,          \

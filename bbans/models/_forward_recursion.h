@@ -9,7 +9,17 @@ typedef VECTOR(REAL, BYTES) NAME(vector);
 #define V NAME(vector)
 #define WIDTH ((ptrdiff_t)(sizeof(V) / sizeof(REAL)))
 #define COLUMNS (2 * WIDTH)
+#define LINE ((ptrdiff_t)(64 / sizeof(REAL))) /* of the cache */
 #define ROWS 6 /* of a tile at most: 12 sums in registers */
+
+/* Tiles of 6, 5 and 4 rows, which up to three rows by themselves may follow:
+ * of 8 rows, two tiles of 4 take less time than one of 6 and two rows. */
+TARGET INLINE ptrdiff_t NAME(rows_of_tile)(ptrdiff_t left)
+{
+    if (left > ROWS)
+        return left < ROWS + 4 ? 4 : ROWS;
+    return left < 4 ? 1 : left;
+}
 
 /* Rows of a tile are a constant wherever this is inlined: then all sums stay in
  * registers, fed by 2 vectors of B and a broadcast for each row.  8 sums or
@@ -22,6 +32,11 @@ TARGET INLINE void NAME(tile)(const REAL *a, ptrdiff_t row, ptrdiff_t column,
     ptrdiff_t k;
     int i;
 
+    if (add) /* sums that may have left the cache nearby */
+        for (i = 0; i < rows; i++) {
+            PREFETCH(out + i * R);
+            PREFETCH(out + i * R + COLUMNS - 1);
+        }
     for (k = 0; k < K; k++, a += column, B += step) {
         const V b0 = ((const V *)B)[0], b1 = ((const V *)B)[1];
         for (i = 0; i < rows; i++) {
@@ -67,8 +82,6 @@ TARGET INLINE void NAME(tile_row)(const REAL *a, ptrdiff_t column, ptrdiff_t K,
     }
 }
 
-/* Tiles of 6, 5 and 4 rows, which up to three rows by themselves may follow:
- * of 8 rows, two tiles of 4 take less time than one of 6 and two rows. */
 TARGET static void NAME(multiply)(const REAL *a, ptrdiff_t row,
                                   ptrdiff_t column, ptrdiff_t n, ptrdiff_t K,
                                   const REAL *B, ptrdiff_t step,
@@ -81,23 +94,39 @@ TARGET static void NAME(multiply)(const REAL *a, ptrdiff_t row,
         for (i = 0; i < n; i += rows) {
             const REAL *p = a + i * row;
             REAL *o = out + i * R + j;
-            rows = n - i;
-            if (rows > ROWS)
-                rows = rows < ROWS + 4 ? 4 : ROWS;
-            if (rows == 6)
-                NAME(tile)(p, row, column, 6, K, B, step, o, R, add);
-            else if (rows == 5)
-                NAME(tile)(p, row, column, 5, K, B, step, o, R, add);
-            else if (rows == 4)
-                NAME(tile)(p, row, column, 4, K, B, step, o, R, add);
-            else {
-                rows = 1;
-                if (column == 1 && step == COLUMNS) /* one long sequence */
-                    NAME(tile_row)(p, 1, K, B, COLUMNS, o, add);
-                else
-                    NAME(tile_row)(p, column, K, B, step, o, add);
+            ptrdiff_t r = row, c = column;
+            rows = NAME(rows_of_tile)(n - i);
+            if (column == 0) {
+                r = 1;
+                c = rows;
             }
+            if (rows == 6)
+                NAME(tile)(p, r, c, 6, K, B, step, o, R, add);
+            else if (rows == 5)
+                NAME(tile)(p, r, c, 5, K, B, step, o, R, add);
+            else if (rows == 4)
+                NAME(tile)(p, r, c, 4, K, B, step, o, R, add);
+            else if (c == 1 && step == COLUMNS) /* one long sequence */
+                NAME(tile_row)(p, 1, K, B, COLUMNS, o, add);
+            else
+                NAME(tile_row)(p, c, K, B, step, o, add);
         }
+}
+
+TARGET static void NAME(pack_a)(const REAL *a, ptrdiff_t R, ptrdiff_t n,
+                                ptrdiff_t K, REAL *tiles)
+{
+    ptrdiff_t i, k, rows;
+
+    for (i = 0; i < n; i += rows, a += rows) {
+        rows = NAME(rows_of_tile)(n - i);
+        if (rows == ROWS) /* a constant: no call */
+            for (k = 0; k < K; k++, tiles += ROWS)
+                memcpy(tiles, a + k * R, ROWS * sizeof(REAL));
+        else
+            for (k = 0; k < K; k++, tiles += rows)
+                memcpy(tiles, a + k * R, (size_t)rows * sizeof(REAL));
+    }
 }
 
 TARGET static void NAME(pack)(const REAL *B, ptrdiff_t K, ptrdiff_t S,
@@ -193,8 +222,9 @@ TARGET static void NAME(backward)(const int32_t *x, ptrdiff_t n, ptrdiff_t S,
                                   REAL *G, double *emission_count,
                                   double *initial_count)
 {
+    const uintptr_t step = (uintptr_t)(n * R) * sizeof(REAL);
     REAL total[ROWS];
-    ptrdiff_t b, c;
+    ptrdiff_t b, c, i;
 
     for (b = 0; b < n; b += ROWS) {
         /* Some sums first, which no row then waits for. */
@@ -205,6 +235,8 @@ TARGET static void NAME(backward)(const int32_t *x, ptrdiff_t n, ptrdiff_t S,
             const REAL w = 1 / total[c - b],
                        sum = (REAL)scale[c] * total[c - b];
             double *count = emission_count + x[c] * S;
+            for (i = 0; i < S; i += LINE) /* of the step before this one */
+                PREFETCH((uintptr_t)(a + i) - step);
             if (initial_count != NULL) {
                 NAME(count_row)(a, v, w, S, count);
                 NAME(count_row)(a, v, w, S, initial_count);
@@ -219,12 +251,14 @@ TARGET static void NAME(backward)(const int32_t *x, ptrdiff_t n, ptrdiff_t S,
 static const TABLE NAME(kernels) = {.columns = COLUMNS,
                                     .multiply = NAME(multiply),
                                     .pack = NAME(pack),
+                                    .pack_a = NAME(pack_a),
                                     .forward = NAME(forward),
                                     .backward = NAME(backward)};
 
 #undef V
 #undef WIDTH
 #undef COLUMNS
+#undef LINE
 #undef ROWS
 #undef REAL
 #undef BYTES
