@@ -203,64 +203,57 @@ static int32_t scale_of(uint64_t bits)
                      (m > bbans_scale_above[guess + 1]));
 }
 
-/* Whether all are valid: bit 63, or 31, of a sum tells, without branches. */
-static int are_locations(const int64_t *location, size_t n)
+static void fix_locations(const void *real, int type, size_t n,
+                          int64_t *location)
 {
-    const uint64_t most = ((uint64_t)1 << 62) - 1;
-    uint64_t out = 0;
     size_t i;
 
+    bbans_kernel.family->fix_locations(real, type, n, location);
     for (i = 0; i < n; i++)
-        out |= (most + (uint64_t)location[i]) | (most - (uint64_t)location[i]);
-    return out >> 63 == 0;
+        if (location[i] == INT64_MIN)
+            location[i] = fixed_of(real_bits(real, type, i), 16);
 }
 
-static int are_scales(const int32_t *scale, size_t n)
+static void fix_scales(const void *real, int type, size_t n, int32_t *scale)
 {
-    uint32_t out = 0;
     size_t i;
 
+    bbans_kernel.family->fix_scales(real, type, n, scale);
     for (i = 0; i < n; i++)
-        out |= ((uint32_t)scale[i] - (uint32_t)BBANS_SCALE_MIN) |
-               ((uint32_t)BBANS_SCALE_MAX - (uint32_t)scale[i]);
-    return out >> 31 == 0;
+        if (scale[i] == INT32_MIN)
+            scale[i] = scale_of(real_bits(real, type, i));
 }
 
-/* What kernels leave is not valid. */
 bbans_status bbans_locations_fix(const void *real, int type, size_t n,
                                  int64_t *location)
 {
+    int bad = 0;
     size_t i;
 
     if (n > 0 && (real == NULL || location == NULL))
         return BBANS_ERR_NULL;
     if (!bbans_is_real(type))
         return BBANS_ERR_TYPE;
-    bbans_kernel.family->fix_locations(real, type, n, location);
-    if (are_locations(location, n))
-        return BBANS_OK;
+    fix_locations(real, type, n, location);
     for (i = 0; i < n; i++)
-        if (location[i] == INT64_MIN)
-            location[i] = fixed_of(real_bits(real, type, i), 16);
-    return are_locations(location, n) ? BBANS_OK : BBANS_ERR_SYMBOL;
+        bad |= !bbans_location_is_valid(location[i]);
+    return bad ? BBANS_ERR_SYMBOL : BBANS_OK;
 }
 
 bbans_status bbans_scales_fix(const void *real, int type, size_t n,
                               int32_t *scale)
 {
+    int bad = 0;
     size_t i;
 
     if (n > 0 && (real == NULL || scale == NULL))
         return BBANS_ERR_NULL;
     if (!bbans_is_real(type))
         return BBANS_ERR_TYPE;
-    bbans_kernel.family->fix_scales(real, type, n, scale);
-    if (are_scales(scale, n))
-        return BBANS_OK;
+    fix_scales(real, type, n, scale);
     for (i = 0; i < n; i++)
-        if (scale[i] == INT32_MIN)
-            scale[i] = scale_of(real_bits(real, type, i));
-    return are_scales(scale, n) ? BBANS_OK : BBANS_ERR_SYMBOL;
+        bad |= !bbans_scale_is_valid(scale[i]);
+    return bad ? BBANS_ERR_SYMBOL : BBANS_OK;
 }
 
 /* x 2^point, rounded, of 0 .. 2^32; the ends become 1 and 2^32 - 1. */
