@@ -227,7 +227,6 @@ static void fix_scales(const void *real, int type, size_t n, int32_t *scale)
 bbans_status bbans_locations_fix(const void *real, int type, size_t n,
                                  int64_t *location)
 {
-    int bad = 0;
     size_t i;
 
     if (n > 0 && (real == NULL || location == NULL))
@@ -236,14 +235,14 @@ bbans_status bbans_locations_fix(const void *real, int type, size_t n,
         return BBANS_ERR_TYPE;
     fix_locations(real, type, n, location);
     for (i = 0; i < n; i++)
-        bad |= !bbans_location_is_valid(location[i]);
-    return bad ? BBANS_ERR_SYMBOL : BBANS_OK;
+        if (!bbans_location_is_valid(location[i]))
+            return BBANS_ERR_SYMBOL;
+    return BBANS_OK;
 }
 
 bbans_status bbans_scales_fix(const void *real, int type, size_t n,
                               int32_t *scale)
 {
-    int bad = 0;
     size_t i;
 
     if (n > 0 && (real == NULL || scale == NULL))
@@ -252,8 +251,9 @@ bbans_status bbans_scales_fix(const void *real, int type, size_t n,
         return BBANS_ERR_TYPE;
     fix_scales(real, type, n, scale);
     for (i = 0; i < n; i++)
-        bad |= !bbans_scale_is_valid(scale[i]);
-    return bad ? BBANS_ERR_SYMBOL : BBANS_OK;
+        if (!bbans_scale_is_valid(scale[i]))
+            return BBANS_ERR_SYMBOL;
+    return BBANS_OK;
 }
 
 /* x 2^point, rounded, of 0 .. 2^32; the ends become 1 and 2^32 - 1. */

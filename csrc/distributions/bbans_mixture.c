@@ -176,7 +176,7 @@ bbans_status bbans_mixture_open(bbans_mixture *m, bbans_array location,
 /* ---- Components side by side --------------------------------------------- */
 
 /* Components whose places are fixed at once. */
-#define BLOCK (BBANS_BLENDS * BBANS_COMPONENTS_MAX)
+#define BLOCK 256
 
 /* A mixture, as it is, and for kernels where they take its components. */
 typedef struct {
@@ -189,7 +189,6 @@ typedef struct {
     size_t begin, end, n;
     int64_t location[BLOCK];
     int32_t scale[BLOCK];
-    bbans_blends side; /* values side by side */
 } any_mixture;
 
 static void parts_pair(const void *model, int64_t value, uint64_t mass[2])
@@ -234,20 +233,6 @@ static void parts_guess(const void *model, uint32_t slot, int64_t *from,
     *from = *to = m->low + (at >> 16);
 }
 
-/* Whether kernels take the component. */
-static int is_part(int64_t location, int32_t scale)
-{
-    return bbans_location_is_valid(location) && scale >= BBANS_SCALE_MIN &&
-           scale < BBANS_SCALE_MIN + BBANS_BLEND_SCALES;
-}
-
-static bbans_blend_part part_of(const any_mixture *m, int64_t location,
-                                int32_t scale, uint32_t weight)
-{
-    /* The difference is below 2^63. */
-    return bbans_blend_part_of(location - m->low * 65536, scale, weight);
-}
-
 /* Whether kernels take the components; then their law is set. */
 static int open_parts(any_mixture *m, const int64_t *location,
                       const int32_t *scale, const uint32_t *weight,
@@ -257,14 +242,15 @@ static int open_parts(any_mixture *m, const int64_t *location,
     size_t k;
 
     for (k = 0; k < n; k++) {
-        if (!is_part(location[k], scale[k]))
+        if (!bbans_location_is_valid(location[k]) ||
+            !bbans_scale_is_valid(scale[k]) ||
+            scale[k] >= BBANS_SCALE_MIN + BBANS_BLEND_SCALES)
             return 0;
-        bbans_blend_set(&m->parts, k,
-                        part_of(m, location[k], scale[k], weight[k]));
+        bbans_blend_set(&m->parts, k, location[k] - m->low * 65536, scale[k],
+                        weight[k]); /* the difference is below 2^63 */
     }
     for (; k % 4 != 0; k++)
-        bbans_blend_set(&m->parts, k,
-                        bbans_blend_part_of(0, BBANS_SCALE_MIN, 0));
+        bbans_blend_set(&m->parts, k, 0, BBANS_SCALE_MIN, 0);
     m->only = scale[0];
     cdf->below = NULL; /* not asked for where there are pairs */
     cdf->pair = parts_pair;
@@ -358,213 +344,6 @@ static bbans_status mixture_find(const bbans_distribution *d, void *scratch,
     return status;
 }
 
-/* ---- Values side by side --------------------------------------------------
- */
-
-#define FULL ((uint32_t)1 << BBANS_FAMILY_PREC)
-
-/* The components of value i of the n from `first` on, whose locations and
- * scales are read; whether kernels take them. */
-static int open_side(any_mixture *m, const bbans_distribution *d, size_t first,
-                     size_t i)
-{
-    const size_t n = m->mixture.components;
-    const int64_t *at = m->location + i * n;
-    const int32_t *by = m->scale + i * n;
-    uint32_t weight[BBANS_COMPONENTS_MAX];
-    int good =
-        read_weights(&m->mixture, d, (first + i) * n, weight) == BBANS_OK;
-    size_t k;
-
-    for (k = 0; good && k < n; k++) {
-        good = is_part(at[k], by[k]);
-        bbans_blends_set(&m->side, k, i, part_of(m, at[k], by[k], weight[k]));
-    }
-    m->side.total[i] = (uint32_t)m->mixture.total;
-    return good;
-}
-
-/* Values first .. first + n - 1, n <= BBANS_BLENDS; the bits of those that
- * kernels take. */
-static unsigned open_sides(any_mixture *m, const bbans_distribution *d,
-                           size_t first, size_t n)
-{
-    const bbans_blend_part none = bbans_blend_part_of(0, BBANS_SCALE_MIN, 0);
-    const size_t parts = m->mixture.components;
-    unsigned good = 0;
-    size_t i, k;
-
-    m->end = m->begin; /* what is read is not a block */
-    if (read_places(d->array[LOCATION], d->array[SCALE], first * parts,
-                    n * parts, m->location, m->scale) != BBANS_OK)
-        n = 0;
-    for (i = 0; i < BBANS_BLENDS; i++) {
-        if (i < n && open_side(m, d, first, i)) {
-            good |= 1u << i;
-            continue;
-        }
-        for (k = 0; k < parts; k++)
-            bbans_blends_set(&m->side, k, i, none);
-        m->side.total[i] = 1;
-    }
-    return good;
-}
-
-/* The lower edges of values u from the first. */
-static void side_edges(const bbans_blends *side, const uint32_t *u,
-                       uint32_t *edge)
-{
-    const uint32_t leak = bbans_leak(&side->family);
-    const uint64_t slots = FULL - leak * side->values;
-    uint64_t sum[BBANS_BLENDS];
-    size_t i;
-
-    BBANS_LAWS->mixture_edges(side, u, sum);
-    for (i = 0; i < BBANS_BLENDS; i++) {
-        edge[i] =
-            leak * u[i] + (uint32_t)((slots * (sum[i] / side->total[i])) >> 32);
-        edge[i] = u[i] == 0 ? 0 : u[i] == side->values ? FULL : edge[i];
-    }
-}
-
-static void mixture_locate(const bbans_distribution *d, void *scratch, size_t i,
-                           size_t n, const int64_t *value, bbans_span *span,
-                           uint8_t *easy)
-{
-    any_mixture *m = (any_mixture *)scratch;
-    size_t done, k;
-
-    for (done = 0; done < n; done += BBANS_BLENDS) {
-        const size_t some = n - done < BBANS_BLENDS ? n - done : BBANS_BLENDS;
-        const unsigned good = open_sides(m, d, i + done, some);
-        uint32_t u[BBANS_BLENDS] = {0}, start[BBANS_BLENDS], end[BBANS_BLENDS];
-
-        for (k = 0; k < some; k++)
-            if (value[done + k] >= d->low && value[done + k] <= d->high)
-                u[k] = (uint32_t)(value[done + k] - d->low);
-        side_edges(&m->side, u, start);
-        for (k = 0; k < BBANS_BLENDS; k++)
-            u[k]++;
-        side_edges(&m->side, u, end);
-        for (k = 0; k < some; k++) {
-            span[done + k].start = start[k];
-            span[done + k].end = end[k];
-            if ((good >> k & 1) != 0 && start[k] < end[k] &&
-                value[done + k] == d->low + (int64_t)u[k] - 1)
-                bbans_set_easy(easy, done + k);
-        }
-    }
-}
-
-/* The search of a slot.  The value is in low .. high - 1, whose edges are
- * known. Floats only choose the edge to ask for. */
-typedef struct {
-    uint32_t slot, low, high, before, behind;
-    uint32_t u, edge; /* the last that was asked for */
-    float rise;       /* slots of a value there, 1 or more */
-} side_search;
-
-/* Edge u is known too. */
-static void narrow(side_search *s, uint32_t u, uint32_t edge)
-{
-    if (u != s->u) {
-        const float rise =
-            ((float)edge - (float)s->edge) / ((float)u - (float)s->u);
-
-        s->rise = rise < 1 ? 1 : rise;
-    }
-    s->u = u;
-    s->edge = edge;
-    if (edge <= s->slot) {
-        s->low = u;
-        s->before = edge;
-    } else {
-        s->high = u;
-        s->behind = edge;
-    }
-}
-
-/* The next to ask for: where the slope leads from the last, and if it is known
- * not to be there, on the line between the ends; in every fourth round the
- * middle. */
-static uint32_t next_edge(const side_search *s, unsigned round)
-{
-    const float width = (float)(s->high - s->low);
-    const float far = ((float)s->slot - (float)s->edge) / s->rise;
-    float to; /* from low on */
-
-    if (round % 4 == 0)
-        return s->low + (s->high - s->low) / 2;
-    to = s->u == s->low ? (far < 1 ? 1 : far) : width + (far > -1 ? -1 : far);
-    if (to <= 0 || to >= width)
-        to = width * (float)(s->slot - s->before) /
-             (float)(s->behind - s->before);
-    to = to < 1 ? 1 : to > width - 1 ? width - 1 : to;
-    return s->low + (uint32_t)(to + 0.5f);
-}
-
-static void search_sides(const bbans_blends *side, side_search *search)
-{
-    uint32_t slot[BBANS_BLENDS], u[BBANS_BLENDS], edge[BBANS_BLENDS];
-    float rise[BBANS_BLENDS];
-    unsigned round, open = 1;
-    size_t i;
-
-    for (i = 0; i < BBANS_BLENDS; i++)
-        slot[i] = search[i].slot;
-    BBANS_LAWS->mixture_guess(side, slot, u, rise);
-    for (i = 0; i < BBANS_BLENDS; i++) {
-        search[i].low = search[i].before = 0;
-        search[i].high = side->values;
-        search[i].behind = FULL;
-        search[i].rise = rise[i] < 1 ? 1 : rise[i];
-        search[i].u = u[i] = u[i] > 0 ? u[i] : 1;
-    }
-    for (round = 1; side->values > 1 && open; round++) {
-        side_edges(side, u, edge);
-        open = 0;
-        for (i = 0; i < BBANS_BLENDS; i++) {
-            side_search *s = &search[i];
-
-            if (s->high - s->low == 1)
-                continue;
-            narrow(s, u[i], edge[i]);
-            if (s->high - s->low == 1)
-                continue;
-            u[i] = next_edge(s, round);
-            open = 1;
-        }
-    }
-}
-
-static void mixture_search(const bbans_distribution *d, void *scratch, size_t i,
-                           size_t n, const uint32_t *slot, int64_t *value,
-                           bbans_span *span, uint8_t *easy)
-{
-    any_mixture *m = (any_mixture *)scratch;
-    side_search search[BBANS_BLENDS];
-    size_t done, k;
-
-    if (m->mixture.components == 1) /* a quantile is faster than ramps */
-        return;
-    memset(search, 0, sizeof search);
-    for (done = 0; done < n; done += BBANS_BLENDS) {
-        const size_t some = n - done < BBANS_BLENDS ? n - done : BBANS_BLENDS;
-        const unsigned good = open_sides(m, d, i + done, some);
-
-        for (k = 0; k < some; k++)
-            search[k].slot = slot[done + k];
-        search_sides(&m->side, search);
-        for (k = 0; k < some; k++) {
-            value[done + k] = d->low + (int64_t)search[k].low;
-            span[done + k].start = search[k].before;
-            span[done + k].end = search[k].behind;
-            if ((good >> k & 1) != 0)
-                bbans_set_easy(easy, done + k);
-        }
-    }
-}
-
 /* Its products with 2^16 are below 2^62. */
 static int is_near_zero(int64_t value)
 {
@@ -575,7 +354,6 @@ static bbans_status mixture_code(const bbans_distribution *d,
                                  const struct bbans_call *call)
 {
     static const bbans_value_coder values = {mixture_list, mixture_find};
-    static const bbans_group_coder group = {mixture_locate, mixture_search};
     any_mixture m;
 
     m.mixture.family = *(const bbans_family *)d->form;
@@ -589,11 +367,7 @@ static bbans_status mixture_code(const bbans_distribution *d,
     if (!bbans_cdf_is_narrow(d->low, d->high) || !is_near_zero(d->low) ||
         m.mixture.family.octaves > BBANS_BLEND_OCTAVES)
         m.parts.n = 0; /* not what kernels take */
-    m.side.family = m.mixture.family;
-    m.side.n = d->width;
-    m.side.values = (uint32_t)((uint64_t)d->high - (uint64_t)d->low + 1);
-    return bbans_code_groups(d, call, &values, m.parts.n > 0 ? &group : NULL,
-                             &m);
+    return bbans_code_values(d, call, &values, &m);
 }
 
 bbans_status

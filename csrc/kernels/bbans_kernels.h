@@ -618,7 +618,6 @@ typedef struct {
 
 struct bbans_near_normals;
 struct bbans_blend;
-struct bbans_blends;
 
 typedef struct {
     /* The lower edges of n values k under laws that are near normal: first <= k
@@ -630,13 +629,6 @@ typedef struct {
      * their weights, and below the next, u < 2^12. */
     void (*mixture_pair)(const struct bbans_blend *parts, uint32_t u,
                          uint64_t sum[2]);
-    /* The same of BBANS_BLENDS values, below u <= 2^12. */
-    void (*mixture_edges)(const struct bbans_blends *parts, const uint32_t *u,
-                          uint64_t *sum);
-    /* About where the slots of 2^28 are, and the slots of a value there: u is
-     * in 0 .. values - 1. */
-    void (*mixture_guess)(const struct bbans_blends *parts,
-                          const uint32_t *slot, uint32_t *u, float *rise);
 } bbans_laws_kernels;
 
 /* ---- Networks ------------------------------------------------------------ */

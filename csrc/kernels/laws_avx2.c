@@ -14,23 +14,16 @@
 #define ODD(v) _mm256_srli_epi64((v), 32)
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define SET(v) _mm256_set1_epi32(v)
-#define SET64(v) _mm256_set1_epi64x(v)
 
 AVX2 static inline __m256i together(__m256i even, __m256i odd)
 {
     return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
 }
 
-/* cells[i], and cells[i + 1] above it; into zeros: a gather waits for what its
- * result is merged with. */
+/* cells[i], and cells[i + 1] above it. */
 AVX2 static inline __m256i cells_at(const uint32_t *cells, __m256i i)
 {
-    __m256i all = SET64(-1);
-
-    BBANS_IN_THIS_ORDER(all); /* else compilers forget the zeros */
-    return _mm256_mask_i64gather_epi64(_mm256_setzero_si256(),
-                                       (const long long *)(const void *)cells,
-                                       i, all, 4);
+    return _mm256_i64gather_epi64((const long long *)(const void *)cells, i, 4);
 }
 
 /* One half of bbans_between. */
@@ -184,186 +177,87 @@ AVX2 static void near_edges(const struct bbans_near_normals *laws,
                             edges(laws, i, LOAD(k + i)));
 }
 
-/* ---- Mixtures ------------------------------------------------------------ */
+/* ---- Mixtures, four components at a time --------------------------------- */
 
-/* S in units of 2^-32 in lower halves, or above the location 2^32 - 1 - S,
- * and one more of it in that case, times weights. */
+#define SET64(v) _mm256_set1_epi64x(v)
+
+/* S times weights, for one half of cells and rests. */
 AVX2 static inline __m256i weighed(const uint32_t *survival, __m256i cell,
-                                   __m256i rest, __m256i shift, __m256i above,
-                                   __m256i weight)
+                                   __m256i rest, __m256i shift, __m256i weight)
 {
     const __m256i pair = cells_at(survival, cell);
     const __m256i fall =
         _mm256_mul_epu32(_mm256_sub_epi64(pair, ODD(pair)), rest);
-    const __m256i s = _mm256_sub_epi64(pair, _mm256_srlv_epi64(fall, shift));
 
-    return _mm256_add_epi64(
-        _mm256_mul_epu32(_mm256_xor_si256(s, above), weight),
-        _mm256_and_si256(above, weight));
+    return _mm256_mul_epu32(
+        _mm256_sub_epi64(pair, _mm256_srlv_epi64(fall, shift)), weight);
 }
 
-AVX2 static inline __m256i far_of(__m256i size, __m256i down, __m256i shift)
-{
-    return _mm256_srlv_epi64(
-        _mm256_slli_epi64(_mm256_mul_epu32(size, down), BBANS_BLEND_POINT - 20),
-        shift);
-}
-
-/* Add bbans_blend_below for both halves of each element, at these distances. */
-AVX2 static inline void add_below(const bbans_family *family, __m256i at,
-                                  __m256i most, const __m256i down[2],
-                                  const __m256i by[2], const __m256i weight[2],
-                                  __m256i sum[2])
-{
-    const __m256i end = SET(8 << (BBANS_BLEND_POINT + (int)family->octaves));
-    const __m256i size = _mm256_min_epu32(_mm256_abs_epi32(at), most);
-    const __m256i t =
-        _mm256_min_epu32(together(far_of(size, down[0], by[0]),
-                                  far_of(ODD(size), down[1], by[1])),
-                         end);
-    /* Cells of 2^17 up to 2^28, of 2^20 up to 2^29, and of 2^21. */
-    const __m256i beyond = _mm256_cmpgt_epi32(t, SET((1 << 28) - 1));
-    const __m256i further = _mm256_cmpgt_epi32(t, SET((1 << 29) - 1));
-    const __m256i shift = _mm256_sub_epi32(_mm256_sub_epi32(SET(17), further),
-                                           _mm256_and_si256(beyond, SET(-3)));
-    const __m256i cell = _mm256_srlv_epi32(t, shift);
-    const __m256i rest = _mm256_sub_epi32(t, _mm256_sllv_epi32(cell, shift));
-    const __m256i entry = _mm256_add_epi32(
-        cell, _mm256_add_epi32(_mm256_and_si256(beyond, SET(2048 - 256)),
-                               _mm256_and_si256(further, SET(256))));
-    const __m256i above = _mm256_xor_si256(_mm256_srai_epi32(at, 31), SET(-1));
-
-    sum[0] =
-        _mm256_add_epi64(sum[0], weighed(family->survival, EVEN(entry), rest,
-                                         EVEN(shift), EVEN(above), weight[0]));
-    sum[1] = _mm256_add_epi64(sum[1],
-                              weighed(family->survival, ODD(entry), ODD(rest),
-                                      ODD(shift), ODD(above), weight[1]));
-}
-
-/* Four components at a time, for two neighbours: the first is the lower half of
- * each element, the other the upper half. */
+/* bbans_blend_below for two neighbours: the first is the lower half of each
+ * element, the other the upper half. */
 AVX2 static void mixture_pair(const struct bbans_blend *parts, uint32_t u,
                               uint64_t sum[2])
 {
+    const uint32_t *survival = parts->family.survival;
+    const __m256i end =
+        SET(8 << (BBANS_BLEND_POINT + (int)parts->family.octaves));
     const __m256i at_u =
         SET64((int64_t)((uint64_t)(u + 1) << 48 | (uint64_t)u << 16));
-    __m256i part[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()}, four;
+    __m256i low = _mm256_setzero_si256(), high = low;
+    __m128i two;
     size_t k;
 
     for (k = 0; k < parts->n; k += 4) {
-        const __m256i down = LOAD(parts->down + k);
-        const __m256i shift = LOAD(parts->shift + k);
         const __m256i weight = LOAD(parts->weight + k);
-        const __m256i downs[2] = {down, down}, shifts[2] = {shift, shift};
-        const __m256i weights[2] = {weight, weight};
+        const __m256i down = LOAD(parts->down + k);
+        const __m256i scale = LOAD(parts->shift + k);
+        const __m256i whole = _mm256_slli_epi64(weight, 32);
+        const __m256i at = _mm256_sub_epi32(at_u, LOAD(parts->middle + k));
+        const __m256i size =
+            _mm256_min_epu32(_mm256_abs_epi32(at), LOAD(parts->most + k));
+        const __m256i t = _mm256_min_epu32(
+            together(_mm256_srlv_epi64(
+                         _mm256_slli_epi64(_mm256_mul_epu32(size, down),
+                                           BBANS_BLEND_POINT - 20),
+                         scale),
+                     _mm256_srlv_epi64(
+                         _mm256_slli_epi64(_mm256_mul_epu32(ODD(size), down),
+                                           BBANS_BLEND_POINT - 20),
+                         scale)),
+            end);
+        /* Cells of 2^17 up to 2^28, of 2^20 up to 2^29, and of 2^21. */
+        const __m256i beyond = _mm256_cmpgt_epi32(t, SET((1 << 28) - 1));
+        const __m256i further = _mm256_cmpgt_epi32(t, SET((1 << 29) - 1));
+        const __m256i shift =
+            _mm256_sub_epi32(_mm256_sub_epi32(SET(17), further),
+                             _mm256_and_si256(beyond, SET(-3)));
+        const __m256i cell = _mm256_srlv_epi32(t, shift);
+        const __m256i rest =
+            _mm256_sub_epi32(t, _mm256_sllv_epi32(cell, shift));
+        const __m256i entry = _mm256_add_epi32(
+            cell, _mm256_add_epi32(_mm256_and_si256(beyond, SET(2048 - 256)),
+                                   _mm256_and_si256(further, SET(256))));
+        const __m256i s0 =
+            weighed(survival, EVEN(entry), rest, EVEN(shift), weight);
+        const __m256i s1 =
+            weighed(survival, ODD(entry), ODD(rest), ODD(shift), weight);
+        /* What is not negative: 2^32 less S. */
+        const __m256i minus = _mm256_srai_epi32(at, 31);
+        const __m256i minus0 = _mm256_shuffle_epi32(minus, 0xA0);
+        const __m256i minus1 = _mm256_shuffle_epi32(minus, 0xF5);
 
-        add_below(&parts->family,
-                  _mm256_sub_epi32(at_u, LOAD(parts->middle + k)),
-                  LOAD(parts->most + k), downs, shifts, weights, part);
+        low = _mm256_add_epi64(
+            low, _mm256_blendv_epi8(_mm256_sub_epi64(whole, s0), s0, minus0));
+        high = _mm256_add_epi64(
+            high, _mm256_blendv_epi8(_mm256_sub_epi64(whole, s1), s1, minus1));
     }
-    four = _mm256_add_epi64(_mm256_unpacklo_epi64(part[0], part[1]),
-                            _mm256_unpackhi_epi64(part[0], part[1]));
-    _mm_storeu_si128((__m128i *)(void *)sum,
-                     _mm_add_epi64(_mm256_castsi256_si128(four),
-                                   _mm256_extracti128_si256(four, 1)));
-}
-
-/* One component of eight values at a time. */
-AVX2 static void mixture_edges(const struct bbans_blends *parts,
-                               const uint32_t *u, uint64_t *sum)
-{
-    const __m256i at_u = _mm256_slli_epi32(LOAD(u), 16);
-    __m256i part[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-    __m256i first, last;
-    size_t k;
-
-    for (k = 0; k < parts->n; k++) {
-        const __m256i down = LOAD(parts->down[k]);
-        const __m256i shift = LOAD(parts->shift[k]);
-        const __m256i weight = LOAD(parts->weight[k]);
-        const __m256i downs[2] = {down, ODD(down)};
-        const __m256i shifts[2] = {EVEN(shift), ODD(shift)};
-        const __m256i weights[2] = {EVEN(weight), ODD(weight)};
-
-        add_below(&parts->family,
-                  _mm256_sub_epi32(at_u, LOAD(parts->middle[k])),
-                  _mm256_sllv_epi32(SET(1 << 10), shift), downs, shifts,
-                  weights, part);
-    }
-    first = _mm256_unpacklo_epi64(part[0], part[1]);
-    last = _mm256_unpackhi_epi64(part[0], part[1]);
-    _mm256_storeu_si256((__m256i *)(void *)sum,
-                        _mm256_permute2x128_si256(first, last, 0x20));
-    _mm256_storeu_si256((__m256i *)(void *)(sum + 4),
-                        _mm256_permute2x128_si256(first, last, 0x31));
-}
-
-#define SET_F(v) _mm256_set1_ps(v)
-
-AVX2 static inline __m256 floats(const uint32_t *n)
-{
-    return _mm256_cvtepi32_ps(LOAD(n));
-}
-
-/* As the portable one. */
-AVX2 static void mixture_guess(const struct bbans_blends *parts,
-                               const uint32_t *slot, uint32_t *u, float *rise)
-{
-    const __m256 ramp = SET_F(4096 / bbans_blend_ramp(&parts->family));
-    const __m256 total = floats(parts->total);
-    const __m256 want = _mm256_mul_ps(
-        total,
-        _mm256_sub_ps(_mm256_mul_ps(floats(slot), SET_F(0x1p-27f)), SET_F(1)));
-    const int bits = bbans_bit_length(parts->values - 1);
-    __m256 slope[BBANS_BLEND], middle[BBANS_BLEND], weight[BBANS_BLEND];
-    __m256 low = _mm256_setzero_ps(), behind = total;
-    __m256 before = _mm256_sub_ps(low, total);
-    __m256i found;
-    size_t k;
-    int bit;
-
-    for (k = 0; k < parts->n; k++) {
-        /* 2^-shift */
-        const __m256 by = _mm256_castsi256_ps(_mm256_slli_epi32(
-            _mm256_sub_epi32(SET(127), LOAD(parts->shift[k])), 23));
-
-        slope[k] =
-            _mm256_mul_ps(_mm256_mul_ps(floats(parts->down[k]), ramp), by);
-        middle[k] = _mm256_mul_ps(floats(parts->middle[k]), SET_F(0x1p-16f));
-        weight[k] = floats(parts->weight[k]);
-    }
-    for (bit = bits; bit-- > 0;) {
-        const __m256 half = _mm256_add_ps(low, SET_F((float)(1 << bit)));
-        __m256 sum = _mm256_setzero_ps(), other = sum, all, less;
-
-        for (k = 0; k < parts->n; k++) { /* two sums, by turns */
-            const __m256 z =
-                _mm256_mul_ps(_mm256_sub_ps(half, middle[k]), slope[k]);
-            const __m256 part = _mm256_mul_ps(
-                weight[k],
-                _mm256_max_ps(SET_F(-1), _mm256_min_ps(z, SET_F(1))));
-            const __m256 next = _mm256_add_ps(sum, part);
-
-            sum = other;
-            other = next;
-        }
-        all = _mm256_add_ps(sum, other);
-        less = _mm256_cmp_ps(all, want, _CMP_LE_OQ);
-        low = _mm256_blendv_ps(low, half, less);
-        before = _mm256_blendv_ps(before, all, less);
-        behind = _mm256_blendv_ps(all, behind, less);
-    }
-    found =
-        _mm256_min_epi32(_mm256_cvttps_epi32(low), SET((int)parts->values - 1));
-    _mm256_storeu_si256((__m256i *)(void *)u, found);
-    _mm256_storeu_ps(
-        rise, _mm256_mul_ps(_mm256_div_ps(_mm256_sub_ps(behind, before), total),
-                            SET_F(0x1p27f)));
+    low = _mm256_add_epi64(_mm256_unpacklo_epi64(low, high),
+                           _mm256_unpackhi_epi64(low, high));
+    two = _mm_add_epi64(_mm256_castsi256_si128(low),
+                        _mm256_extracti128_si256(low, 1));
+    _mm_storeu_si128((__m128i *)(void *)sum, two);
 }
 
 const bbans_laws_kernels bbans_laws_avx2 = {.near_edges = near_edges,
-                                            .mixture_pair = mixture_pair,
-                                            .mixture_edges = mixture_edges,
-                                            .mixture_guess = mixture_guess};
+                                            .mixture_pair = mixture_pair};
 #endif

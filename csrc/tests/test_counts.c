@@ -258,7 +258,6 @@ static void check_groups(void)
 static void check_mixtures(void)
 {
     static bbans_blend parts; /* 0 beyond those that are set */
-    bbans_blend_part part;
     const uint32_t u = below(2) ? below(4096) : below(300);
     uint64_t sum[2], same[2];
     int64_t location = 0;
@@ -273,8 +272,7 @@ static void check_mixtures(void)
 
         location = bbans_signed(random_bits()) >> (below(2) ? 36 : below(64));
         scale = BBANS_SCALE_MIN + (int32_t)below(BBANS_BLEND_SCALES);
-        part = bbans_blend_part_of(location, scale, weight);
-        bbans_blend_set(&parts, k, part);
+        bbans_blend_set(&parts, k, location, scale, weight);
     }
     BBANS_LAWS->mixture_pair(&parts, u, sum);
     bbans_laws_portable.mixture_pair(&parts, u, same);
@@ -287,134 +285,11 @@ static void check_mixtures(void)
                         ((int64_t)u - place.origin) * 65536 - place.below);
         uint64_t fine;
 
-        part = bbans_blend_part_of(location, scale, 1);
-        fine = bbans_blend_below(&parts.family, &part, u);
+        bbans_blend_set(&parts, 0, location, scale, 1);
+        fine = bbans_blend_below(&parts, 0, u);
         /* a unit of t, where S falls fastest, for t below 2^-20 of it */
         CHECK(fine < coarse + 4096 && coarse < fine + 4096);
     }
-}
-
-/* The same of values side by side, and guesses that are near: a unit of the
- * guess's total is 2^-24 of it, and less than the rise. */
-static void check_side_by_side(void)
-{
-    static bbans_blends parts;
-    uint32_t u[BBANS_BLENDS], slot[BBANS_BLENDS], near[BBANS_BLENDS];
-    uint32_t known[BBANS_BLENDS];
-    uint64_t sum[BBANS_BLENDS], same[BBANS_BLENDS];
-    float rise[BBANS_BLENDS], slope[BBANS_BLENDS];
-    size_t i, k;
-
-    CHECK(bbans_family_init(&parts.family, (int)below(3)) == BBANS_OK);
-    parts.n = 1 + below(BBANS_BLEND);
-    parts.values = 1 + (below(2) ? below(4096) : below(300));
-    for (i = 0; i < BBANS_BLENDS; i++) {
-        parts.total[i] = 0;
-        for (k = 0; k < parts.n; k++) {
-            const uint32_t weight = 1 + below(BBANS_TOTAL_MAX / BBANS_BLEND);
-            const int64_t location =
-                below(2) ? bbans_signed(random_bits()) >> below(64)
-                         : (int64_t)below(parts.values) << 16;
-            const int32_t scale =
-                BBANS_SCALE_MIN + (int32_t)below(BBANS_BLEND_SCALES);
-
-            bbans_blends_set(&parts, k, i,
-                             bbans_blend_part_of(location, scale, weight));
-            parts.total[i] += weight;
-        }
-        u[i] = below(parts.values + 1);
-        slot[i] = below(1u << BBANS_FAMILY_PREC);
-    }
-    BBANS_LAWS->mixture_edges(&parts, u, sum);
-    bbans_laws_portable.mixture_edges(&parts, u, same);
-    CHECK(memcmp(sum, same, sizeof sum) == 0);
-    BBANS_LAWS->mixture_guess(&parts, slot, near, rise);
-    bbans_laws_portable.mixture_guess(&parts, slot, known, slope);
-    for (i = 0; i < BBANS_BLENDS; i++) {
-        CHECK(near[i] < parts.values && known[i] < parts.values);
-        /* on ramps the two are as near as floats are */
-        CHECK(near[i] == known[i] || near[i] + 1 == known[i] ||
-              near[i] == known[i] + 1 || rise[i] < 1000 || slope[i] < 1000);
-    }
-}
-
-/* Mixtures of values in groups, some of which kernels do not take, are as those
- * of each value alone. */
-static void check_mixture_groups(void)
-{
-    enum { MOST = 12 };
-    static const size_t lanes[] = {2, 3, 8, 64};
-    static double weight[N * MOST], location[N * MOST], scale[N * MOST];
-    static owned m, before, alone;
-    const size_t K = 1 + below(MOST), n = 1 + below(N);
-    const int64_t low = (int64_t)below(1000) - 500;
-    const int64_t high = low + (int64_t)(below(2) ? below(4096) : below(300));
-    const double wide = below(2) ? 10 : 200;
-    bbans_array w = bbans_array_of(weight, BBANS_F64);
-    bbans_array at = bbans_array_of(location, BBANS_F64);
-    bbans_array by = bbans_array_of(scale, BBANS_F64);
-    int64_t value[N], found[N];
-    bbans_family family;
-    bbans_distribution d;
-    size_t i, k;
-
-    CHECK(bbans_family_init(&family, (int)below(3)) == BBANS_OK);
-    family.leakless = below(2);
-    for (i = 0; i < n; i++) {
-        for (k = 0; k < K; k++) {
-            weight[i * K + k] = (600 + below(400)) / (1000.0 * (double)K);
-            location[i * K + k] =
-                below(20) == 0
-                    ? magnitude(1, 1e9)
-                    : (double)low + below((uint32_t)(high - low) + 1);
-            scale[i * K + k] =
-                below(99) == 0 ? magnitude(1, 1000) : magnitude(0.001, wide);
-        }
-    }
-    CHECK(bbans_distribution_init_mixture(&d, &family, K, w, at, by, low,
-                                          high) == BBANS_OK);
-    fill(&m, lanes[below(4)], 4 + N);
-    copy(&before, &m);
-    CHECK(bbans_message_pop(&m.msg, &d, value, BBANS_I64, n) == BBANS_OK);
-    copy(&alone, &m);
-    CHECK(bbans_message_push(&m.msg, &d, value, BBANS_I64, n) == BBANS_OK);
-    CHECK(are_same(&m, &before));
-    for (i = n; i-- > 0;) {
-        bbans_interval list[9];
-        size_t listed, where;
-
-        w.data = weight + i * K;
-        at.data = location + i * K;
-        by.data = scale + i * K;
-        CHECK(bbans_distribution_init_mixture(&d, &family, K, w, at, by, low,
-                                              high) == BBANS_OK);
-        CHECK(bbans_distribution_list(&d, value + i, BBANS_I64, 1, list, 9,
-                                      &listed, &where) == BBANS_OK);
-        CHECK(listed == 1);
-        bbans_push_one(&alone.msg, i % alone.msg.lanes, list[0].start,
-                       list[0].freq, list[0].total);
-    }
-    CHECK(are_same(&alone, &before));
-
-    /* a value that there is not, a scale and a weight that are not valid */
-    copy(&m, &before);
-    d.array[0].data = weight;
-    d.array[1].data = location;
-    d.array[2].data = scale;
-    i = below((uint32_t)n);
-    memcpy(found, value, sizeof found);
-    found[i] = below(2) ? low - 1 : high + 1;
-    CHECK(bbans_message_push(&m.msg, &d, found, BBANS_I64, n) ==
-          BBANS_ERR_SYMBOL);
-    CHECK(are_same(&m, &before));
-    if (below(2))
-        scale[i * K] = -1;
-    else
-        weight[i * K] = 17;
-    CHECK(bbans_message_push(&m.msg, &d, value, BBANS_I64, n) != BBANS_OK);
-    CHECK(are_same(&m, &before));
-    CHECK(bbans_message_pop(&m.msg, &d, value, BBANS_I64, n) != BBANS_OK);
-    CHECK(are_same(&m, &before));
 }
 
 int main(void)
@@ -429,10 +304,6 @@ int main(void)
             check_groups();
         for (round = 0; round < SOME(20000); round++)
             check_mixtures();
-        for (round = 0; round < SOME(2000); round++)
-            check_side_by_side();
-        for (round = 0; round < SOME(200); round++)
-            check_mixture_groups();
     }
     printf("test_counts: ok\n");
     return 0;
