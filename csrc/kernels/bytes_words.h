@@ -5,7 +5,9 @@
 #ifndef BBANS_BYTES_WORDS_H
 #define BBANS_BYTES_WORDS_H
 
-#include <stdint.h>
+#include "bbans_kernels.h"
+
+#if defined(BBANS_HAVE_X86) || defined(BBANS_HAVE_NEON)
 
 #define BIT(m, k) ((m) >> (k)&1)
 #define BELOW(m, k)                                                            \
@@ -69,4 +71,5 @@ static const uint8_t bbans_words_given[256][16] = {
 #undef GIVE_7
 #undef GIVE_8
 
+#endif
 #endif
