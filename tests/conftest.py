@@ -1,9 +1,33 @@
 """Fixtures that test files share; plain functions are in shared.py."""
 
+from pathlib import Path
+
 import pytest
 from shared import ISAS
+from tally import Tally
 
 from bbans._lib import lib
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--tally", type=Path, metavar="FILE", help="append what came of bad input"
+    )
+
+
+@pytest.fixture
+def tally(request):
+    """`tally(what, **facts)` counts what comes of a class of bad input; when the test
+    ends, nothing may have been wrong, crashed or hung."""
+    made = []
+
+    def make(what, **facts):
+        made.append(Tally(what, request.config.getoption("--tally"), **facts))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 @pytest.fixture
