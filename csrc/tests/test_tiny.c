@@ -138,6 +138,8 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
             memcpy(copy, bytes, cut);
             if (cut > 0)
                 copy[below((uint32_t)cut)] ^= (uint8_t)(1u << below(8));
+            if (damage == 0) /* slots that no interval has */
+                memset(copy, 0xff, cut);
             memset(y, 0xff, n); /* no symbol of the model */
             if (bbans_tiny_decoder_init(&dec, &tiny, copy, cut, n,
                                         predictive) == BBANS_OK)
@@ -180,6 +182,8 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
                 CHECK(copy != NULL);
                 memcpy(copy, message, i);
                 copy[below((uint32_t)i)] ^= (uint8_t)(1u << below(8));
+                if (damage == 0)
+                    memset(copy + 1, 0xff, i - 1);
                 memset(y, 0xff, sizeof y);
                 (void)bbans_tiny_packet_decode(&dec, &tiny, copy, i, y, &found);
                 free(copy);
