@@ -9,6 +9,7 @@ import io
 import json
 import struct
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
@@ -99,8 +100,11 @@ def described(content):
         return {"records": len(content), "sha256": digest(record_bytes(content))}
     if isinstance(content, dict):  # arrays
         return {"arrays": sorted(content), "sha256": digest(array_bytes(content))}
-    facts = {"type": type(content).__name__, "sha256": digest(element_bytes(content))}
+    data = element_bytes(content)
+    facts = {"type": type(content).__name__, "sha256": digest(data)}
+    facts |= {"elements": len(data), "crc32": zlib.crc32(data)}
     if isinstance(content, np.ndarray):
+        facts["elements"] = content.size
         order = "big-endian " * (content.dtype.str[0] == ">")
         facts |= {"type": order + content.dtype.name, "shape": list(content.shape)}
     return facts
@@ -365,9 +369,9 @@ MODELS = {
 }
 #: Others, that records are of.
 TEXT_MODELS = {
-    "text": ("records_v1", 13),
-    "bytes": ("records_v1", 9),
-    "text-mixer": ("context_mixer_v1", 1),
+    "text-records": ("records_v1", 13),
+    "bytes-records": ("records_v1", 9),
+    "mixer-records": ("context_mixer_v1", 1),
 }
 
 
@@ -451,13 +455,13 @@ def records() -> Iterator[tuple[str, File]]:
     words = TEXT.split()
     lines = [" ".join(words[i : i + i % 5]) for i in range(len(words))]
     data = [line.encode() for line in lines]
-    yield "text.bbr", of(lines, "text.bbm")
-    yield "bytes.bbr", of(data, "bytes.bbm", terminator=b"", checksums=True)
-    yield "without-model.bbr", of(lines, "text.bbm", embed=False, terminator=b"\r\n")
-    yield "unterminated.bbr", of(lines[:7], "text.bbm", unterminated=True)
-    yield "no-records.bbr", of([], "text.bbm")
-    yield "mixer.bbr", of(lines[:12], "text-mixer.bbm")
-    groups = File(lines, lambda: appended(lines, "text.bbm"), model="text.bbm")
+    yield "text.bbr", of(lines, "text-records.bbm")
+    yield "bytes.bbr", of(data, "bytes-records.bbm", terminator=b"", checksums=True)
+    yield "without-model.bbr", of(lines, "text-records.bbm", embed=False, terminator=b"\r\n")
+    yield "unterminated.bbr", of(lines[:7], "text-records.bbm", unterminated=True)
+    yield "no-records.bbr", of([], "text-records.bbm")
+    yield "mixer.bbr", of(lines[:12], "mixer-records.bbm")
+    groups = File(lines, lambda: appended(lines, "text-records.bbm"), model="text-records.bbm")
     yield "groups.bbr", groups
 
 
