@@ -455,14 +455,14 @@ def records() -> Iterator[tuple[str, File]]:
     words = TEXT.split()
     lines = [" ".join(words[i : i + i % 5]) for i in range(len(words))]
     data = [line.encode() for line in lines]
-    yield "text.bbr", of(lines, "text-records.bbm")
+    text = "text-records.bbm"
+    yield "text.bbr", of(lines, text)
     yield "bytes.bbr", of(data, "bytes-records.bbm", terminator=b"", checksums=True)
-    yield "without-model.bbr", of(lines, "text-records.bbm", embed=False, terminator=b"\r\n")
-    yield "unterminated.bbr", of(lines[:7], "text-records.bbm", unterminated=True)
-    yield "no-records.bbr", of([], "text-records.bbm")
+    yield "without-model.bbr", of(lines, text, embed=False, terminator=b"\r\n")
+    yield "unterminated.bbr", of(lines[:7], text, unterminated=True)
+    yield "no-records.bbr", of([], text)
     yield "mixer.bbr", of(lines[:12], "mixer-records.bbm")
-    groups = File(lines, lambda: appended(lines, "text-records.bbm"), model="text-records.bbm")
-    yield "groups.bbr", groups
+    yield "groups.bbr", File(lines, lambda: appended(lines, text), model=text)
 
 
 # ---- packets, streams and chunks
