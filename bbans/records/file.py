@@ -417,7 +417,8 @@ class Records(Sequence[Any]):
             self._refreshed()  # others may have appended
             view = self._view
             at, first = view.n_bytes, view.n_records
-            parts, places = [], []
+            parts: list[bytes] = []
+            places: list[int] = []
             for group in split(messages):
                 last = first + len(group) == view.n_records + len(messages)
                 part = put_group(
