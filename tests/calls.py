@@ -156,7 +156,7 @@ CALLS = {
     "check_model": lambda: call(bbans.check_model, [1, 0], FROZEN, samples=2, seed=0, reference=None),
     # compress, decompress
     "compress": lambda: call(bbans.compress, b"abcabc", None, level=3, block_size=4, threads=1, dtype=None),
-    "compress array": lambda: call(bbans.compress, IMAGE, SignalCoder(), level=3),
+    "compress array": lambda: call(bbans.compress, IMAGE, SignalCoder(), dtype=None),
     "compress model": lambda: call(bbans.compress, [1, 0, 0], FROZEN),
     "decompress": lambda: call(bbans.decompress, bbans.compress(b"abcabc"), None, kind=None, max_bytes=99, threads=1),
     "decompress out": lambda: call(bbans.decompress, bbans.compress(IMAGE), out=np.empty_like(IMAGE)),
@@ -177,7 +177,7 @@ CALLS = {
     "encode text": lambda: call(bbans.encode, "ab", TEXT.freeze()),
     "decode": lambda: call(bbans.decode, FROZEN.encode([1, 0]), FROZEN, 2, until=None, max_bytes=99),
     "ByteCoder": lambda: call(formats.ByteCoder, 1, level=5),
-    "BaseCoder": lambda: call(formats.BaseCoder, formats.ByteCoder(), level=5),
+    "BaseCoder": lambda: call(formats.BaseCoder, b"abc", level=5),
     "MixingCoder": lambda: call(formats.MixingCoder, level=5, line=None),
     "SignalCoder": lambda: call(SignalCoder, level=5, axis=0),
     "GridCoder": lambda: call(formats.GridCoder, ("y", "x"), level=5),
@@ -291,5 +291,5 @@ for law in laws_of():
     CALLS[f"Message.pop {name}"] = lambda law=law: call(message().pop, law, (2,))
 
 # Arguments that say how much there shall be: of the machine's memory and time, too.
-LENGTHS = {("Message", 0), ("Message.seeded", 1), ("Message.from_bytes", 1), ("Repeat", 1), ("staircase", 0), ("staircase", 1), ("aligned", 0), ("aligned", 1)}
+LENGTHS = {("Message", 0), ("Message.seeded", 1), ("Message.from_bytes", 1), ("Repeat", 1), ("staircase", 0), ("staircase", 1), ("aligned", 0), ("aligned", 1), ("decode_iid", 2), ("decode_sequence", 2), ("check_codec", "samples"), ("check_model", "samples")}
 LENGTHS |= {(name, 1) for name in CALLS if name.startswith("Message.pop")}
