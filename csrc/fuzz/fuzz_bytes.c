@@ -5,11 +5,11 @@
 #include "../bytes/bbans_bytes_internal.h"
 #include "blocks.h"
 
-#define N_MOST 4096
+#define N_MOST 2048
 #define PLACES_MOST 60
 #define HEAD 4
 
-const size_t fuzz_size_most = 1500;
+const size_t fuzz_size_most = 1000;
 
 static size_t encode(const void *form, const uint8_t *data, size_t n,
                      uint8_t *block, size_t cap)
@@ -98,25 +98,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_input in = fuzz_begin(data, size);
     const int order = (int)fuzz_below(&in, 2);
-    const unsigned what = fuzz_below(&in, 8);
+    const unsigned what = fuzz_below(&in, 32);
     const uint32_t bit = fuzz_below(&in, 65536);
     size_t n;
 
-    if (what < 3) {
+    if (what < 16) {
         if (bbans_bytes_size(in.at, in.left, &n) == BBANS_OK && n <= N_MOST) {
             const fuzz_coder c = coder_of(&order, n);
 
-            fuzz_any_block(&c, in.at, in.left, n);
+            fuzz_any_block(&c, in.at, in.left, n, bit);
         }
-    } else if (what < 7) {
+    } else if (what < 28) {
         /* Long blocks, for rare bytes to be patched: what is there, again. */
-        const size_t times = what == 6 ? 40000 / (in.left + 1) : 1;
+        const size_t times = what == 16 ? 40000 / (in.left + 1) : 1;
         uint8_t *many = fuzz_memory(in.left * times + 1);
         fuzz_coder c;
 
         for (n = 0; n < in.left * times; n++)
-            many[n] = in.at[what == 6 ? n % (1 + in.left / 8) : n];
-        if (what == 6 && n > 0)
+            many[n] = in.at[what == 16 ? n % (1 + in.left / 8) : n];
+        if (what == 16 && n > 0)
             many[bit % n] = (uint8_t)~many[bit % n];
         c = coder_of(&order, n);
         fuzz_round_trip(&c, many, n, bit);
@@ -137,7 +137,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     int order = (int)(k % 2);
 
     fuzz_random(k);
-    n = below(below(4) ? 300 : 1200);
+    n = below(below(4) ? 200 : 900);
     symbols = 1 + below(256);
     step = 1 + below(5);
     for (i = 0; i < n; i++) {
@@ -146,13 +146,13 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     }
     memset(data, 0, HEAD);
     data[0] = (uint8_t)order;
-    data[1] = (uint8_t)(k / 2 % 8);
-    if (data[1] >= 3) {
+    data[1] = (uint8_t)(k / 2 % 32);
+    if (data[1] >= 16) {
         memcpy(data + HEAD, plain, n);
         return HEAD + n;
     }
     c = coder_of(&order, n);
-    block = fuzz_block(&c, plain, n, &n_bytes);
+    block = fuzz_block(&c, plain, n, &n_bytes, k);
     CHECK(HEAD + n_bytes <= cap);
     memcpy(data + HEAD, block, n_bytes);
     free(block);

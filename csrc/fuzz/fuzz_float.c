@@ -8,7 +8,7 @@
 #define N_MOST 256
 #define HEAD 10
 
-const size_t fuzz_size_most = 900;
+const size_t fuzz_size_most = 450;
 
 typedef struct {
     int element, level;
@@ -80,7 +80,7 @@ static settings take_settings(fuzz_input *in)
 
 static size_t group_of(const settings *s)
 {
-    return s->is_grid       ? s->grid.columns * s->grid.bands
+    return s->is_grid        ? s->grid.columns * s->grid.bands
            : s->channels > 0 ? s->channels
                              : 1;
 }
@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (is_block) {
         c = coder_of(&s, of);
-        fuzz_any_block(&c, in.at, in.left, of);
+        fuzz_any_block(&c, in.at, in.left, of, bit);
     } else if (in.left / width >= group) {
         const size_t n = in.left / width / group * group;
 
@@ -151,7 +151,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     s = take_settings(&in);
     width = bbans_element_bytes(s.element);
     group = group_of(&s);
-    n = group * (1 + below(80));
+    n = group * (1 + below(below(8) ? 20 : 80));
     while (n > group && (n * width > room || n > N_MOST))
         n -= group;
     draw(plain, n, width);
@@ -161,7 +161,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     }
     data[1] = (uint8_t)(n - 1);
     c = coder_of(&s, n);
-    block = fuzz_block(&c, plain, n, &n_bytes);
+    block = fuzz_block(&c, plain, n, &n_bytes, k);
     if (n_bytes > room)
         n_bytes = room;
     memcpy(data + HEAD, block, n_bytes);

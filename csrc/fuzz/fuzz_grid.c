@@ -8,7 +8,7 @@
 #define N_MOST 256
 #define HEAD 10
 
-const size_t fuzz_size_most = 700;
+const size_t fuzz_size_most = 450;
 
 typedef struct {
     int element, level;
@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (is_block) {
         c = coder_of(&s, of);
-        fuzz_any_block(&c, in.at, in.left, of);
+        fuzz_any_block(&c, in.at, in.left, of, bit);
     } else if (in.left / width >= pixel) {
         const size_t n = in.left / width / pixel * pixel;
 
@@ -111,7 +111,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     s = take_settings(&in);
     pixel = s.grid.columns * s.grid.bands;
     width = bbans_element_bytes(s.element);
-    n = pixel * (1 + below(24));
+    n = pixel * (1 + below(below(8) ? 6 : 24));
     while (n > pixel && (n * width > room || n > N_MOST))
         n -= pixel;
     kinds = 1 + below(below(2) == 0 ? 8 : 256);
@@ -127,7 +127,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     }
     data[1] = (uint8_t)(n - 1);
     c = coder_of(&s, n);
-    block = fuzz_block(&c, plain, n, &n_bytes);
+    block = fuzz_block(&c, plain, n, &n_bytes, k);
     if (n_bytes > room)
         n_bytes = room;
     memcpy(data + HEAD, block, n_bytes);

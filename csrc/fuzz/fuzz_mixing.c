@@ -7,7 +7,7 @@
 #define N_MOST 600
 #define HEAD 6
 
-const size_t fuzz_size_most = 500;
+const size_t fuzz_size_most = 300;
 
 typedef struct {
     int level, line;
@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (bbans_mixing_size(in.at, in.left, &n) == BBANS_OK &&
                n <= N_MOST) {
         c = coder_of(&s, n);
-        fuzz_any_block(&c, in.at, in.left, n);
+        fuzz_any_block(&c, in.at, in.left, n, bit);
     }
     return 0;
 }
@@ -89,7 +89,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     settings s;
 
     fuzz_random(k);
-    n = below((uint32_t)(cap - HEAD) * 2 / 3);
+    n = below(below(8) ? 60 : (uint32_t)(cap - HEAD) * 2 / 3);
     kinds = 1 + below(256);
     period = 1 + below(30);
     rare = 1 + below(100);
@@ -106,7 +106,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     s.level = 3 + (int)below(7);
     s.line = below(4) ? -1 : (int)below(40);
     c = coder_of(&s, n);
-    block = fuzz_block(&c, plain, n, &n_bytes);
+    block = fuzz_block(&c, plain, n, &n_bytes, k);
     CHECK(HEAD + n_bytes <= cap);
     memcpy(data + HEAD, block, n_bytes);
     free(block);

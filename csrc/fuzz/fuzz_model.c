@@ -171,7 +171,8 @@ static size_t make_gaussian_hmm(uint8_t *file)
     return (size_t)(at - file) + 4;
 }
 
-/* A node's operation, those it takes, its shape and its range; what is left is 0. */
+/* A node's operation, those it takes, its shape and its range; what is left is
+ * 0. */
 static uint8_t *put_node(uint8_t *at, uint32_t operation, uint32_t a,
                          uint32_t b, uint32_t channels, uint32_t most)
 {
@@ -324,12 +325,11 @@ static size_t make_tree(uint8_t *file)
 
 size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
 {
-    static const int types[] = {BBANS_MODEL_HMM,     BBANS_MODEL_ARHMM,
-                                BBANS_MODEL_HMM,     BBANS_MODEL_ARHMM,
-                                BBANS_MODEL_LGSSM,   BBANS_MODEL_VAE,
-                                BBANS_MODEL_TREE,    BBANS_MODEL_HIERARCHY,
-                                BBANS_MODEL_DEEP_SSM, BBANS_MODEL_GAUSSIAN_HMM,
-                                BBANS_MODEL_FACTORIAL};
+    static const int types[] = {
+        BBANS_MODEL_HMM,          BBANS_MODEL_ARHMM,     BBANS_MODEL_HMM,
+        BBANS_MODEL_ARHMM,        BBANS_MODEL_LGSSM,     BBANS_MODEL_VAE,
+        BBANS_MODEL_TREE,         BBANS_MODEL_HIERARCHY, BBANS_MODEL_DEEP_SSM,
+        BBANS_MODEL_GAUSSIAN_HMM, BBANS_MODEL_FACTORIAL};
     const int type = types[k % 11];
     uint8_t *file = data + HEAD;
     size_t i;

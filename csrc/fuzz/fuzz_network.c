@@ -26,7 +26,7 @@ static void run(const bbans_network *network)
     int32_t *all[BBANS_NETWORK_OUTPUTS_MAX], *one[BBANS_NETWORK_OUTPUTS_MAX];
     void *work = fuzz_memory(bytes);
     size_t i, k, n;
-    int isa;
+    size_t isa;
 
     for (k = 0; k < network->inputs; k++) {
         const bbans_node *node = network->node + network->input[k];
@@ -43,10 +43,10 @@ static void run(const bbans_network *network)
         all[k] = tensor(network->node + network->output[k]);
         one[k] = tensor(network->node + network->output[k]);
     }
-    bbans_isa_use(BBANS_ISA_PORTABLE);
+    CHECK(fuzz_use_isa(0));
     CHECK(bbans_network_run(network, input, ITEMS, work, bytes, all) ==
           BBANS_OK);
-    FOR_EACH_ISA(isa)
+    FUZZ_EACH_ISA(isa)
     {
         CHECK(bbans_network_run(network, input, ITEMS, work,
                                 bbans_network_work_bytes(network, 1),

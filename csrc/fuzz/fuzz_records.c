@@ -140,8 +140,8 @@ size_t fuzz_seed(uint8_t *file, size_t cap, unsigned k)
             end[i] =
                 (i > 0 ? end[i - 1] : 0) + below(below(10) == 0 ? 200 : 20);
         if (bbans_records_put_group(size, first, message, end, n, checksums,
-                                    (int)below(2), file + size,
-                                    cap - size, &n_bytes) != BBANS_OK)
+                                    (int)below(2), file + size, cap - size,
+                                    &n_bytes) != BBANS_OK)
             break;
         size += n_bytes;
         first += n;

@@ -8,7 +8,7 @@
 #define N_MOST 256
 #define HEAD 8
 
-const size_t fuzz_size_most = 700;
+const size_t fuzz_size_most = 450;
 
 typedef struct {
     int element, level;
@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (is_block) {
         c = coder_of(&s, of);
-        fuzz_any_block(&c, in.at, in.left, of);
+        fuzz_any_block(&c, in.at, in.left, of, bit);
     } else if (in.left / width >= s.channels) {
         const size_t n = in.left / width / s.channels * s.channels;
 
@@ -126,8 +126,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     in = fuzz_begin(data + 4, HEAD - 4);
     s = take_settings(&in);
     width = bbans_element_bytes(s.element);
-    n = 1 + below((uint32_t)((cap - HEAD) / width < N_MOST ? (cap - HEAD) / width
-                                                         : N_MOST));
+    n = 1 + below(below(8) ? 60 : N_MOST);
     n = (n + s.channels - 1) / s.channels * s.channels;
     if (n * width > cap - HEAD || n > N_MOST)
         n = s.channels;
@@ -143,7 +142,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
     }
     data[1] = (uint8_t)(n - 1);
     c = coder_of(&s, n);
-    block = fuzz_block(&c, plain, n, &n_bytes);
+    block = fuzz_block(&c, plain, n, &n_bytes, k);
     if (n_bytes > cap - HEAD)
         n_bytes = cap - HEAD;
     memcpy(data + HEAD, block, n_bytes);

@@ -1,5 +1,5 @@
-/* What is done with a model file, whatever is in it: it is read, written again to
- * the same bytes, packed and unpacked, and codes as all models do.
+/* What is done with a model file, whatever is in it: it is read, written again
+ * to the same bytes, packed and unpacked, and codes as all models do.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_FUZZ_MODELS_H
@@ -19,8 +19,8 @@ static inline int has_networks(const bbans_model *model)
 }
 
 /* Observations that the model takes. */
-static inline void draw_observations(const bbans_model *model,
-                                     uint8_t *x, size_t n, size_t x_bytes)
+static inline void draw_observations(const bbans_model *model, uint8_t *x,
+                                     size_t n, size_t x_bytes)
 {
     const bbans_head *head = &model->frozen->vae.base.head;
     const bbans_tree *tree = &model->frozen->tree;
@@ -75,7 +75,8 @@ static inline void code(const fuzz_input *in, const bbans_model *model)
     free(x);
 }
 
-static inline void write_again(const bbans_model *model, const uint8_t *file, size_t n)
+static inline void write_again(const bbans_model *model, const uint8_t *file,
+                               size_t n)
 {
     int64_t *value = fuzz_memory(8 * model->symbols);
     uint8_t *again = fuzz_memory(n);
