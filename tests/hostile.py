@@ -93,7 +93,8 @@ ARRAYS = [
     np.full((2, 2), 0.5), np.eye(2), -np.eye(2), np.array([[0.0, 0.0]]),
     np.array([-(1 << 63), (1 << 63) - 1]), np.array([1 << 63], np.uint64),
     np.array([[1e308, 1e308]]), np.array([1e-320, 1.0]), Array(SIX), Array(np.zeros(0)),
-    np.recarray(2, [("a", "i4")]), np.array([], object), np.asfortranarray(np.ones((2, 3))),
+    np.recarray(2, [("a", "i4")]), np.array([], object),
+    np.asfortranarray(np.ones((2, 3))),
 ]  # fmt: skip
 TYPES = [
     int, np.uint8, np.float32, np.dtype("V8"), np.dtype(("i4", 2)), object, len, type,
@@ -113,6 +114,9 @@ OBJECTS = [
 ]  # fmt: skip
 
 HOSTILE = [
-    *(lambda value=value: value for value in (*NUMBERS, *TEXTS, *LISTS, *ARRAYS, *TYPES)),
+    *(
+        lambda value=value: value
+        for value in (*NUMBERS, *TEXTS, *LISTS, *ARRAYS, *TYPES)
+    ),
     *OBJECTS,
 ]

@@ -181,9 +181,7 @@ class ContainerFile:
                 found.append(key if isinstance(key, slice) else operator.index(key))
         for axis, (key, n) in enumerate(zip(found, self.shape, strict=True)):
             if not isinstance(key, slice) and not -n <= key < n:
-                raise IndexError(
-                    f"index {key} is out of range for axis {axis}, of {n}"
-                )
+                raise IndexError(f"index {key} is out of range for axis {axis}, of {n}")
         return found
 
     def _rows(self, low: int, high: int, keys: list[slice | int]) -> NDArray[Any]:
