@@ -114,7 +114,8 @@ class Fuzzing:
         seconds = os.times().elapsed - start
         found = set(self.crashes.glob(f"{target}-*")) - before
         if done.returncode != 0:
-            print(done.stdout[-6000:], *found, sep="\n", file=sys.stderr)
+            found_names = "\n".join(map(str, found))
+            sys.stderr.write(f"{done.stdout[-6000:]}\n{found_names}\n")
         row = {"target": target, **numbers(done.stdout), "seconds": round(seconds, 1)}
         row["crashes"] = int(done.returncode != 0)
         print(*(f"{key} {value}" for key, value in row.items()), sep=", ", flush=True)

@@ -293,9 +293,9 @@ static inline void fuzz_engine(const fuzz_input *in, bbans_state_space *space,
                                const void *x, size_t n)
 {
     uint64_t digest = 0;
-    int isa;
+    size_t isa;
 
-    FOR_EACH_ISA(isa)
+    FUZZ_EACH_ISA(isa)
     {
         fuzz_sequence s;
 
@@ -306,7 +306,7 @@ static inline void fuzz_engine(const fuzz_input *in, bbans_state_space *space,
         s.in = *in;
         s.digest = 0;
         (void)engine_once(&s);
-        CHECK(isa == BBANS_ISA_PORTABLE || s.digest == digest);
+        CHECK(isa == 0 || s.digest == digest);
         digest = s.digest;
     }
 }

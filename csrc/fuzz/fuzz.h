@@ -12,6 +12,7 @@
 #ifndef BBANS_FUZZ_H
 #define BBANS_FUZZ_H
 
+#include "../kernels/bbans_kernels.h"
 #include "../tests/check.h"
 
 #include <string.h>
@@ -62,7 +63,32 @@ static inline int fuzz_same(const void *a, const void *b, size_t n)
     return n == 0 || memcmp(a, b, n) == 0;
 }
 
-/* To compare what instruction sets give: FNV-1a, 64 bits. */
+/* ---- Instruction sets ---------------------------------------------------- */
+
+/* Use the kernels of instruction set number k, the portable ones first; returns
+ * 0 if there are not so many.  They are kept, since to ask the CPU takes longer
+ * than a test, in a virtual machine. */
+static inline int fuzz_use_isa(size_t k)
+{
+    static bbans_kernels kernels[8];
+    static size_t n;
+    int isa;
+
+    if (n == 0) {
+        FOR_EACH_ISA(isa)
+        {
+            CHECK(n < sizeof kernels / sizeof *kernels);
+            kernels[n++] = bbans_kernel;
+        }
+    }
+    if (k < n)
+        bbans_kernel = kernels[k];
+    return k < n;
+}
+
+#define FUZZ_EACH_ISA(k) for ((k) = 0; fuzz_use_isa(k); (k)++)
+
+/* To compare what they give: FNV-1a, 64 bits. */
 static inline uint64_t fuzz_digest(uint64_t digest, const void *data, size_t n)
 {
     const uint8_t *byte = data;

@@ -56,8 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t *x = fuzz_memory(4 * n), *row = mass;
     void *memory = fuzz_memory(memory_bytes);
     bbans_hmm hmm;
-    size_t i;
-    int isa;
+    size_t i, isa;
 
     for (i = 0; i < n; i++) /* symbol number `symbols` is none */
         x[i] = fuzz_below(&in, (uint32_t)symbols + (i == 3));
@@ -71,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                          mass + states, mass + states * (1 + states), memory,
                          memory_bytes) == BBANS_OK);
     fuzz_engine(&in, &hmm.space, x, n);
-    FOR_EACH_ISA(isa)
+    FUZZ_EACH_ISA(isa)
     if (n <= 3 || x[3] < symbols)
         filters(&hmm, x, n);
     free(mass);

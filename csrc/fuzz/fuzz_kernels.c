@@ -58,15 +58,15 @@ static void compare_some(const bbans_kernels *portable,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     bbans_kernels portable;
-    int isa;
+    size_t isa;
 
     if (size < 1)
         return 0;
-    FOR_EACH_ISA(isa)
+    FUZZ_EACH_ISA(isa)
     {
         const bbans_kernels kernels = bbans_kernel;
 
-        if (isa == BBANS_ISA_PORTABLE) {
+        if (isa == 0) {
             portable = kernels;
             continue;
         }
@@ -74,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_input = data + 1;
         check_left = size - 1;
         compare_some(&portable, &kernels, data[0] % 20);
+        check_left = 0;
     }
     return 0;
 }

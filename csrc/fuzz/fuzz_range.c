@@ -134,9 +134,9 @@ static void values(fuzz_input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int isa;
+    size_t isa;
 
-    FOR_EACH_ISA(isa)
+    FUZZ_EACH_ISA(isa)
     {
         fuzz_input in = fuzz_begin(data, size);
 

@@ -5,9 +5,9 @@
 #include "../tests/record_model.h"
 #include "fuzz.h"
 
-#define CAP_MOST 3000
+#define CAP_MOST 200
 
-const size_t fuzz_size_most = 300;
+const size_t fuzz_size_most = 100;
 
 static void decode(const bbans_model *model, const uint8_t *data, size_t size,
                    void *work, size_t work_bytes)
@@ -61,6 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     void *work;
 
     fuzz_random(fuzz_below(&in, 256));
+    if (!fuzz_use_isa(fuzz_below(&in, 4)))
+        (void)fuzz_use_isa(0);
     kind = fuzz_below(&in, 2 * RECORD_KINDS);
     make_record_model(&m, kind / 2, kind % 2);
     work_bytes = bbans_record_work_bytes(&m.model);

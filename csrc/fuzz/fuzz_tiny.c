@@ -34,7 +34,7 @@ static void take_row(fuzz_input *in, uint32_t *mass, uint16_t *edge, size_t n,
 static void encode(test *t, fuzz_input *in)
 {
     fuzz_sequence big;
-    size_t n_bytes, used, least = 1, cap, i;
+    size_t n_bytes, used, least = 1, cap, enough, i;
     const size_t rows_most = t->n + 2, states = t->tiny.states;
     uint8_t *bytes, *small, *y = fuzz_memory(t->n);
     bbans_tiny_decoder dec;
@@ -52,15 +52,15 @@ static void encode(test *t, fuzz_input *in)
     rows = least < rows_most
                ? least + fuzz_below(in, (uint32_t)(rows_most - least) + 1)
                : rows_most;
-    cap = fuzz_below(in, 4) == 1 ? fuzz_below(in, (uint32_t)n_bytes + 1)
-                                 : n_bytes + 16;
+    enough = n_bytes + 16 > 2 * t->n + 10 ? n_bytes + 16 : 2 * t->n + 10;
+    cap = fuzz_below(in, 4) == 1 ? fuzz_below(in, (uint32_t)enough) : enough;
     work = fuzz_memory(4 * rows * states);
     small = fuzz_memory(cap);
     if (bbans_tiny_encode(&t->tiny, t->x, t->n, t->hmm.space.predictive, work,
                           rows * states, small, cap, &used) == BBANS_OK)
         CHECK(used == n_bytes && fuzz_same(small, bytes, used));
     else
-        CHECK(cap < n_bytes + 16);
+        CHECK(cap < enough);
     CHECK(bbans_tiny_decoder_init(&dec, &t->tiny, bytes, n_bytes, t->n,
                                   t->hmm.space.predictive) == BBANS_OK);
     for (i = 0; i < t->n;) { /* in any number of calls */

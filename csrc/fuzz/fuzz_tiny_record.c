@@ -28,7 +28,7 @@ static uint8_t *make_file(fuzz_input *in, size_t *n)
     void *memory = fuzz_memory(memory_bytes);
     bbans_contexts contexts = fuzz_contexts(in, (uint32_t)symbols);
     int64_t value[256];
-    uint8_t *bytes;
+    uint8_t *bytes, none;
     bbans_hmm hmm;
     size_t i;
 
@@ -44,8 +44,8 @@ static uint8_t *make_file(fuzz_input *in, size_t *n)
                          mass + states * (1 + states), memory,
                          memory_bytes) == BBANS_OK);
     CHECK(bbans_hmm_set_contexts(&hmm, &contexts) == BBANS_OK);
-    CHECK(bbans_model_write(&hmm.space, kind, all ? NULL : value, ends, NULL, 0,
-                            n) == BBANS_ERR_CAPACITY);
+    CHECK(bbans_model_write(&hmm.space, kind, all ? NULL : value, ends, &none,
+                            0, n) == BBANS_ERR_CAPACITY);
     bytes = fuzz_memory(*n);
     CHECK(bbans_model_write(&hmm.space, kind, all ? NULL : value, ends, bytes,
                             *n, n) == BBANS_OK);

@@ -20,7 +20,8 @@ static uint8_t *put(uint8_t *at, uint64_t value, size_t n)
     return at + n;
 }
 
-/* Masses of n bytes each; those of states are `less` than 1 at least. */
+/* Masses of n_bytes each; those of states may be 0, but none is all of 2^15
+ * where there are several. */
 static uint8_t *put_row(fuzz_input *in, uint8_t *at, size_t n, uint32_t total,
                         uint32_t less, size_t n_bytes)
 {
@@ -29,7 +30,15 @@ static uint8_t *put_row(fuzz_input *in, uint8_t *at, size_t n, uint32_t total,
 
     fuzz_masses(in, mass, n, total + less * (uint32_t)n);
     for (k = 0; k < n; k++)
-        at = put(at, mass[k] - less, n_bytes);
+        mass[k] -= less;
+    for (k = 0; less > 0 && n > 1 && k < n; k++)
+        if (mass[k] == total) {
+            mass[k]--;
+            mass[(k + 1) % n]++;
+            break;
+        }
+    for (k = 0; k < n; k++)
+        at = put(at, mass[k], n_bytes);
     return at;
 }
 
