@@ -133,7 +133,9 @@ def described(content):
     if isinstance(content, FrozenModel | FrozenNetwork):
         return {"fingerprint": content.fingerprint.hex()}
     if isinstance(content, list):
-        return {"records": len(content), "sha256": digest(record_bytes(content))}
+        data = record_bytes(content)
+        facts = {"records": len(content), "sha256": digest(data)}
+        return facts | {"crc32": zlib.crc32(data)}
     if isinstance(content, dict):  # arrays
         return {"arrays": sorted(content), "sha256": digest(array_bytes(content))}
     data = element_bytes(content)
