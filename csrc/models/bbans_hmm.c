@@ -387,7 +387,7 @@ bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
         return BBANS_ERR_NULL;
     if (slot >> hmm->prec != 0)
         return BBANS_ERR_INTERVAL;
-    sum = bbans_predicted_sum(predicted, hmm->stride);
+    sum = bbans_predicted_sum(predicted, hmm->states);
     if (sum == 0 || sum > INT32_MAX)
         return BBANS_ERR_TOTAL;
     bbans_hmm_find(hmm, predicted, slot, symbol, start, freq);

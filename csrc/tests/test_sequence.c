@@ -197,7 +197,7 @@ static void test_costs(bbans_hmm *hmm, const uint32_t *x, size_t n)
     predicted[0] = UINT32_MAX; /* what no filter makes */
     CHECK(bbans_hmm_predict_find(hmm, predicted, 0, &found, &first, &width) ==
           BBANS_ERR_TOTAL);
-    memset(predicted, 0, 4 * hmm->stride);
+    memset(predicted, 0, 4 * hmm->states); /* those behind count for nothing */
     CHECK(bbans_hmm_predict_find(hmm, predicted, 0, &found, &first, &width) ==
           BBANS_ERR_TOTAL);
     CHECK(bbans_sequence_costs(&hmm->space, NULL, 0, NULL, work, work_bytes) ==
