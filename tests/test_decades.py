@@ -24,6 +24,7 @@ from decades import (
     TABLES,
     VECTORS,
     as_lists,
+    chained,
     described,
     device_model,
     digest,
@@ -46,7 +47,7 @@ from bbans.frozen import FrozenModel, FrozenNetwork
 from bbans.frozen import base as frozen_base
 from bbans.integrations.chunks import ChunkCoder
 from bbans.models import FloatModel, _checkpoint
-from bbans.records import packets
+from bbans.records import packets, unchain
 
 KEPT = json.loads((VECTORS / "kept.json").read_text("utf-8"))
 FORMAT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
@@ -245,6 +246,12 @@ def test_float_models_are_read(name, tmp_path):
     assert described(again) == expected(name)
 
 
+def test_chains_are_read():
+    lengths = [len(xs) for xs in chained()]
+    got = unchain(stored("sequences.chain"), lengths, device_model())
+    assert [xs.tolist() for xs in got] == chained()
+
+
 def test_packets_are_read():
     hmm = device_model()
     for name, (size, checksum) in PACKETS.items():
@@ -371,6 +378,11 @@ def test_the_reference_reads_records(name):
 @pytest.mark.parametrize("name", named(".npz"))
 def test_the_reference_reads_float_models(name):
     assert described(reference_files.read_arrays(stored(name))) == expected(name)
+
+
+def test_the_reference_writes_chains():
+    model = reference_files.Model(stored("device.bbm")).model
+    assert ref.encode_packed(model, chained()) == stored("sequences.chain")
 
 
 def test_the_reference_reads_packets():
