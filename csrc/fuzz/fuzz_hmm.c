@@ -4,7 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "engine.h"
 
-#define STATES_MOST 20
+#define FEW_STATES 20
+#define SPARSE 25 /* from here on few transitions make a sparse matrix */
 #define SYMBOLS_MOST 12
 #define LENGTH_MOST 16
 
@@ -45,9 +46,11 @@ static void filters(const bbans_hmm *hmm, const uint32_t *x, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_input in = fuzz_begin(data, size);
-    const size_t states = 1 + fuzz_below(&in, STATES_MOST);
+    const size_t kind = fuzz_below(&in, 256);
+    const size_t states =
+        kind < 224 ? 1 + kind % FEW_STATES : SPARSE + kind % 16;
     const size_t symbols = 1 + fuzz_below(&in, SYMBOLS_MOST);
-    const unsigned prec = 5 + fuzz_below(&in, BBANS_PREC_MAX - 4);
+    const unsigned prec = 6 + fuzz_below(&in, BBANS_PREC_MAX - 5);
     const size_t start_length = 1 + fuzz_below(&in, LENGTH_MOST);
     const size_t n = fuzz_below(&in, LENGTH_MOST + 1);
     const size_t rows = 1 + 2 * states,
