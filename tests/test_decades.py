@@ -190,9 +190,16 @@ def test_every_record_file_is_stored():
 # ---- written again
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if FILES[name].write])
+WRITTEN = [name for name in FILES if FILES[name].write]
+
+
+@pytest.mark.parametrize("name", WRITTEN)
 def test_the_same_bytes_are_written(name):
     assert FILES[name].write() == stored(name), f"what is written as {name} {CHANGED}"
+
+
+def test_all_kernels_write_the_same(isa):
+    assert [name for name in WRITTEN if FILES[name].write() != stored(name)] == []
 
 
 # ---- read by the library
