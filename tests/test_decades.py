@@ -8,6 +8,9 @@ then. No stored file is ever changed.
 import fnmatch
 import io
 import json
+import shutil
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -296,6 +299,35 @@ def test_messages_are_read(name):
     assert got == FILES[name].content
     assert described(got) == expected(name)
     assert message.unseed() == SEED
+
+
+# ---- read by the program in C
+
+# Codecs of the user, arrays whose first axis was another, and tables of text.
+NOT_IN_C = ["axis-1.bbz", "base.bbz", "codec.bbz", "csv.bbz", "grid-axes.bbz"]
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not (shutil.which("cc") and shutil.which("make")),
+    reason="no C compiler, or no GNU make",
+)
+def test_the_program_reads_containers(tool):
+    refused = []
+    for name in named(".bbz"):
+        file = FILES[name]
+        model = ["-m", FOLDER / file.model] if file.model else []
+        done = subprocess.run(
+            [tool, "-dc", *model, FOLDER / name], capture_output=True, timeout=60
+        )
+        if done.returncode == 0:
+            content = file.content
+            if isinstance(content, np.ndarray):
+                content = content.tobytes()
+            assert done.stdout == element_bytes(content), name
+        else:
+            assert (done.returncode, done.stdout) == (1, b"")
+            refused.append(name)
+    assert refused == NOT_IN_C
 
 
 # ---- read by the reference, which has no line of the library
