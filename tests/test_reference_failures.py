@@ -1,11 +1,7 @@
 """What the paper's code gets wrong in silence: tools/reference_failures.py says how."""
 
-from pathlib import Path
-
 import pytest
 from shared import program
-
-PATH = Path(__file__).parent.parent / "tools" / "reference_failures.py"
 
 
 FAILURES = program("tools/reference_failures.py")
