@@ -3,7 +3,6 @@
 import pytest
 from shared import program
 
-
 FAILURES = program("tools/reference_failures.py")
 #: Where there is a right answer, it must be given; elsewhere the error be named.
 RIGHT = {
