@@ -70,7 +70,7 @@ def outcome(file, expected):
 
 
 @pytest.mark.parametrize(
-    ("n", "seconds"), [(60, 0.5), pytest.param(1500, 2, marks=pytest.mark.slow)]
+    ("n", "seconds"), [(60, 0.5), pytest.param(600, 1, marks=pytest.mark.slow)]
 )
 def test_both_readers_agree(n, seconds, tally):
     counts = tally("containers: blocks damaged, checksums right, against plain Python")
