@@ -127,7 +127,8 @@ typedef enum {
 
 /* Choose the kernels.  Returns what is now in use: BBANS_ISA_PORTABLE if this
  * machine or build lacks the one asked for.  Without this call those are in
- * use.  Call it before threads start: it writes the library's one global. */
+ * use.  It writes the library's one global, unless that set is in use: several
+ * threads may choose the same before they code, but not another while some do. */
 BBANS_API int bbans_isa_use(int isa);
 
 /* The instruction set in use. */

@@ -25,6 +25,16 @@ typedef struct {
     uint64_t shape[3];
 } golden_file;
 
+/* A file of tests/vectors/files. */
+typedef struct {
+    const char *name;
+    golden_bytes file;
+    size_t n;       /* elements                             */
+    uint32_t crc;   /* of their bytes, as in files          */
+    int model;      /* -1: none                             */
+    int is_refused; /* it takes what the C library has not  */
+} golden_kept;
+
 typedef struct {
     const char *name;
     golden_bytes file;
@@ -1684,6 +1694,60 @@ static void test_vectors(void)
         unload(&models[i]);
 }
 
+/* The checksum of elements as they are in files. */
+static uint32_t crc_of(const uint8_t *native, size_t n, size_t width)
+{
+    uint8_t *data = allocate(n * width);
+    uint32_t crc;
+    size_t i, k;
+
+    for (i = 0; i < n; i++) {
+        const uint64_t value =
+            width == 1   ? native[i]
+            : width == 2 ? ((const uint16_t *)(const void *)native)[i]
+            : width == 4 ? ((const uint32_t *)(const void *)native)[i]
+                         : ((const uint64_t *)(const void *)native)[i];
+
+        for (k = 0; k < width; k++)
+            data[i * width + k] = (uint8_t)(value >> 8 * k);
+    }
+    crc = bbans_crc32(0, data, n * width);
+    free(data);
+    return crc;
+}
+
+/* Each kind of file that the library has ever written, at once and as a stream.
+ * What tables and codecs of the user take is not here. */
+static void test_kept(void)
+{
+    loaded models[COUNT(golden_kept_models)];
+    size_t i, n;
+
+    for (i = 0; i < COUNT(golden_kept_models); i++)
+        load(&models[i], golden_kept_models[i].bytes, golden_kept_models[i].n);
+    for (i = 0; i < COUNT(golden_kepts); i++) {
+        const golden_kept *kept = &golden_kepts[i];
+        bbans_reader reader;
+        uint8_t *data;
+        const bbans_status status =
+            decompress(kept->model < 0 ? NULL : &models[kept->model].model,
+                       kept->file.bytes, kept->file.n, &reader, &data, &n);
+
+        if (kept->is_refused)
+            CHECK(status == BBANS_ERR_WRONG_MODEL ||
+                  status == BBANS_ERR_VERSION);
+        else
+            CHECK(status == BBANS_OK && n == kept->n &&
+                  crc_of(data, n, bbans_element_bytes(reader.element)) ==
+                      kept->crc);
+        if (status == BBANS_OK)
+            test_stream(kept->file.bytes, kept->file.n);
+        free(data);
+    }
+    for (i = 0; i < COUNT(golden_kept_models); i++)
+        unload(&models[i]);
+}
+
 int main(void)
 {
     static const int arrays[] = {
@@ -1729,6 +1793,7 @@ int main(void)
     test_parts(&models[0].model);
     test_signal_noise();
     test_vectors();
+    test_kept();
     for (k = 0; k < 3; k++)
         unload(&models[k]);
     printf("test_container: ok\n");
