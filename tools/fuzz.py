@@ -200,8 +200,9 @@ class Fuzzing:
             # A merge takes short ones first: the last reach most by themselves.
             chosen = sorted(least.iterdir(), key=lambda path: path.stat().st_size)
             step = max(1, -(-len(chosen) // KEPT))
-            shutil.rmtree(kept, ignore_errors=True)
-            kept.mkdir(parents=True)
+            kept.mkdir(parents=True, exist_ok=True)
+            for path in kept.glob("[0-9]*"):  # what found a fault has a name
+                path.unlink()
             for number, path in enumerate(chosen[::-1][::step]):
                 shutil.copyfile(path, kept / f"{number:02}")
 
