@@ -71,6 +71,16 @@ static inline int bbans_bit_length(uint64_t v)
 #endif
 }
 
+/* floor(log2(v)), v > 0. */
+static inline unsigned bbans_floor_log2(uint64_t v)
+{
+#ifdef __clang_analyzer__ /* it does not know why v is not 0 */
+    if (v == 0)
+        __builtin_unreachable();
+#endif
+    return (unsigned)bbans_bit_length(v) - 1;
+}
+
 /* floor(v / 2^shift); the result is below 2^32. */
 static inline uint32_t bbans_scaled(uint64_t v, int shift)
 {
