@@ -250,10 +250,12 @@ def main() -> int:
         if options.keep:
             list(pool.map(fuzzing.keep, options.targets))
             return 0
-        rows = list(pool.map(fuzzing.fuzz, options.targets))
-    if options.json:
-        add_rows(options.json, rows)
-    return int(any(row["crashes"] for row in rows))
+        crashes = 0
+        for row in pool.map(fuzzing.fuzz, options.targets):
+            crashes += row["crashes"]
+            if options.json:
+                add_rows(options.json, [row])
+    return int(crashes > 0)
 
 
 if __name__ == "__main__":
