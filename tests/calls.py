@@ -7,10 +7,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from shared import random_factorial, random_hierarchy, random_lgssm, random_mixer
+from shared import (
+    HEADS,
+    random_deep_ssm,
+    random_factorial,
+    random_hierarchy,
+    random_lgssm,
+    random_mixer,
+    random_observations,
+    random_tree,
+    random_vae,
+)
 
 import bbans
-from bbans import codecs, compressai, formats, frozen, models, networks, records
+from bbans import (
+    codecs,
+    compressai,
+    formats,
+    frozen,
+    models,
+    networks,
+    particles,
+    records,
+)
 from bbans import distributions as laws
 from bbans.distributions import Gaussian, Table, Uniform
 from bbans.formats import SignalCoder
@@ -41,6 +60,22 @@ def folder():
 
 def in_folder(name):
     return str(Path(folder().name) / name)
+
+
+PIXELS = random_observations(HEADS[0], 9, seed=9)
+VAE = random_vae(HEADS[0], [2], seed=9).freeze(PIXELS)
+DEEP = random_deep_ssm(HEADS[0], 2, 3, seed=1).freeze(PIXELS)
+TREE = random_tree(7, 2, [3, 2, 4], seed=13)
+#: The example of docs/format.md, "Network file".
+NETWORK = (
+    "8962626e010000000200000001000000ba000000"
+    "01000000000000000000000001000000010000000100000000000000070000000000000000000000"
+    "00000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    "02000000000000000000000001000000010000000100000000000000090000000100000001000000"
+    "01000000010000000000000000000000010000000000000000000000000000000000000000000000"
+    "0100000001000000010000000103"
+    "1e02cdd0"
+)
 
 
 def message(lanes=1):
@@ -630,6 +665,44 @@ CALLS = {
     "latents": lambda: call(networks.latents, 3, 0.5),
     "mixture": lambda: call(networks.mixture, 3, 0.5),
     "networks.grid": lambda: call(networks.grid, 0.5, -3, 3),
+    # what is made of networks and trees
+    "FrozenVAE.encode": lambda: call(VAE.encode, PIXELS),
+    "FrozenVAE.decode": lambda: call(VAE.decode, VAE.encode(PIXELS), 9),
+    "VAE.freeze": lambda: call(random_vae(HEADS[0], [2], seed=9).freeze, PIXELS),
+    "FrozenDeepSSM.encode": lambda: call(DEEP.encode, PIXELS),
+    "DeepSSM.freeze": lambda: call(
+        random_deep_ssm(HEADS[0], 2, 3, seed=1).freeze, PIXELS
+    ),
+    "FrozenTree.encode": lambda: call(TREE.encode, [[0, 1, 3], [2, 0, 0]]),
+    "FrozenNetwork.from_bytes": lambda: call(
+        frozen.FrozenNetwork.from_bytes, bytes.fromhex(NETWORK)
+    ),
+    "Statistics": lambda: (
+        lambda s: call(
+            models.Statistics,
+            s.initial,
+            s.transition,
+            s.emission,
+            s.information_content,
+            s.n_symbols,
+            s.n_sequences,
+        )
+    )(HMM.expect([[1, 0]])),
+    "ParticleFilter": lambda: call(particles.ParticleFilter, FROZEN, 3, 7),
+    "Multiply": lambda: call(
+        networks.Multiply, networks.Input((3,)), networks.Input((3,))
+    ),
+    "Subtract": lambda: call(
+        networks.Subtract, networks.Input((3,)), networks.Input((3,))
+    ),
+    "PixelShuffle": lambda: call(networks.PixelShuffle, networks.Input((2, 2, 4)), 2),
+    "flatten": lambda: call(networks.flatten, networks.Input((2, 2, 3))),
+    "networks.location": lambda: call(networks.location, 0.5),
+    "networks.scale": lambda: call(networks.scale, 0.5),
+    "Network": lambda: (lambda a: call(networks.Network, [a], [networks.Relu(a)]))(
+        networks.Input((3,))
+    ),
+    "to_hmmlearn": lambda: call(models.to_hmmlearn, HMM),
 }
 for law in laws_of():
     name = type(law).__name__
@@ -656,5 +729,7 @@ LENGTHS = {
     ("Mixer.decode", 1),
     ("decode", 2),
     ("LGSSM.decode", 1),
+    ("LGSSM.sample", 0),
+    ("HMM.sample", 0),
 }
 LENGTHS |= {(name, 1) for name in CALLS if name.startswith("Message.pop")}

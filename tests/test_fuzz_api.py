@@ -14,7 +14,7 @@ from bbans.distributions import Distribution
 # What Python itself raises for arguments of a wrong type or value, and the system for
 # names of files that are not there.
 PLAIN = (BbansError, TypeError, ValueError, MemoryError, OSError)
-SHARDS = 12
+SHARDS = 24
 
 
 def arguments_of(name):

@@ -112,7 +112,7 @@ def listing(folder):
 
 
 @pytest.mark.parametrize(
-    "runs", [150, pytest.param(3000, marks=pytest.mark.slow)], ids=["some", "many"]
+    "runs", [120, pytest.param(600, marks=pytest.mark.slow)], ids=["some", "many"]
 )
 def test_any_command_line_over_any_files(runs, tally, tmp_path, monkeypatch):
     count = tally("command lines: any options, any files")
