@@ -49,6 +49,15 @@ def append(path, start, *sizes):
     return 0
 
 
+def store(path, value):
+    """Write all chunks of an array of a zarr store, one after another."""
+    import zarr
+
+    zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1})
+    zarr.open_array(path, mode="r+")[:] = int(value)
+    return 0
+
+
 def compact(path):
     with bbans.Records(path, threads=1) as records:
         records.compact()
@@ -81,13 +90,15 @@ def freeze(path):
     return 0
 
 
-def compress_file(source, sink):
-    api.compress_file(source, sink, threads=1)
+def compress_file(name):
+    with open(name, "rb") as source:
+        api.compress_file(source, sys.stdout.buffer, threads=1)
     return 0
 
 
-def decompress_file(source, sink):
-    api.decompress_file(source, sink, threads=1)
+def decompress_file(name):
+    with open(name, "rb") as source:
+        api.decompress_file(source, sys.stdout.buffer, threads=1)
     return 0
 
 
@@ -107,13 +118,14 @@ def drop_rights():
 ACTS = {
     act.__name__: act
     for act in (
-        command_line, append, compact, read_records, fit, save, freeze, compress_file,
-        decompress_file,
+        command_line, append, store, compact, read_records, fit, save, freeze,
+        compress_file, decompress_file,
     )
 }  # fmt: skip
 
 
 def child(job):
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.chdir(job["folder"])
     for number, name in enumerate(job["streams"]):
         flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -143,6 +155,7 @@ def child(job):
 
 def serve():
     bbans.default_model()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as a shell's background jobs have it
     for line in sys.stdin:
         job = json.loads(line)
         pid = os.fork()
