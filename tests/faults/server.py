@@ -15,6 +15,7 @@ from acts import record
 
 import bbans
 from bbans import api
+from bbans._files import write_full
 
 # What commands load when they need it is there before the first fault.
 from bbans.cli import compress, decompress, info, listing, pack, train, unpack  # noqa: F401
@@ -67,7 +68,7 @@ def compact(path):
 def read_records(path):
     with bbans.Records(path, threads=1) as records:
         for text in records:
-            print(text)
+            write_full(sys.stdout.buffer, text.encode() + b"\n")
     return 0
 
 
