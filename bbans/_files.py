@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import reprlib
 import select
 import stat
 import sys
@@ -245,10 +246,16 @@ def replacing(
     ------
     FileExistsError
         Without `force`, if `path` exists.
+    TypeError
+        If `path` is neither a path nor a binary file.
     OSError
         If it cannot be written; the error has the name `path`.
     """
     if not isinstance(path, str | os.PathLike):
+        if not hasattr(path, "write"):
+            raise TypeError(
+                f"path must be a path or a binary file, not {reprlib.repr(path)}"
+            )
         yield path
         return
     name = os.fspath(path)

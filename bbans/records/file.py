@@ -567,7 +567,7 @@ def write_records(
         Asked when there are no more records: does the terminator not follow the last?
     """
     codec = _as_codec(model)
-    terminator = as_bytes(terminator, "terminator")
+    checksums, terminator = bool(checksums), as_bytes(terminator, "terminator")
     if len(terminator) > TERMINATOR_MAX:
         raise ModelError(
             f"terminator has {len(terminator)} bytes: it may have {TERMINATOR_MAX}"

@@ -59,10 +59,11 @@ refuse_usage(const char *format, ...)
     va_list list;
 
     va_start(list, format);
-    fputs(usage, stderr);
-    fputs("bbans: error: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
+    /* Whether it can be said or not, the status says it. */
+    (void)fputs(usage, stderr);
+    (void)fputs("bbans: error: ", stderr);
+    (void)vfprintf(stderr, format, list);
+    (void)fputc('\n', stderr);
     va_end(list);
     exit(WRONG_USAGE);
 }
