@@ -20,7 +20,7 @@ from bbans._files import write_full
 # What commands load when they need it is there before the first fault.
 from bbans.cli import compress, decompress, info, listing, pack, train, unpack  # noqa: F401
 from bbans.cli.main import main
-from bbans.models import HMM
+from bbans.models import HMM, _checkpoint
 
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER = 1, 2, 3
 
@@ -34,9 +34,8 @@ def command_line(*words):
 
 def acknowledge(what):
     """Say that something was promised: the log of calls has it in its place."""
-    number = os.open("ack", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.write(number, f"{what}\n".encode())
-    os.close(number)
+    with open("ack", "ab", buffering=0) as file:
+        write_full(file, f"{what}\n".encode())
 
 
 def append(path, start, *sizes):
@@ -73,6 +72,7 @@ def read_records(path):
 
 
 def fit(path, checkpoint):
+    _checkpoint._SHARE = 0  # after each update, however long that takes
     x = np.random.default_rng(0).integers(0, 4, 400)
     model = HMM.fit(
         x, 3, n_iter=6, tol=0, threads=1, checkpoint=checkpoint, resume=True
