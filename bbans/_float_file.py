@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._files import replacing
+from bbans._files import replacing, write_full
 from bbans._kinds import START_BYTES, wrong_kind
 from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
 
@@ -43,8 +43,10 @@ def write_model(
     }
     for name, array in arrays.items():
         content[name] = array.astype(array.dtype.newbyteorder("<"), order="C")
+    archive = io.BytesIO()  # what cannot seek would get another form of it
+    np.savez(archive, **content)  # type: ignore[arg-type]
     with replacing(path) as file:
-        np.savez(file, **content)  # type: ignore[arg-type]
+        write_full(file, archive.getbuffer())
 
 
 def read_model(path: str | os.PathLike[str], wanted: str) -> tuple[str, Arrays]:

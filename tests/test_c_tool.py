@@ -1,5 +1,6 @@
 """The bbans in C: the bytes, options, texts and exit codes of the one in Python."""
 
+import errno
 import io
 import os
 import pty
@@ -254,6 +255,53 @@ def test_a_list_waits_for_a_pipe_that_does_not_block(tool):
     assert process.returncode == 0
     assert len(lines) == 3000
     assert all(line.endswith(b"a.bbz") for line in lines)
+
+
+@pytest.mark.parametrize("force", [[], ["-f"]])
+def test_a_link_to_nothing_is_followed(ok, force):
+    write("a")
+    os.mkdir("deep")
+    os.symlink("deep/other", "link")
+    os.symlink(os.path.abspath("target"), "deep/other")
+    ok(*force, "a", "-o", "link")
+    assert read("target") == PACKED
+    assert os.path.islink("link")
+    assert os.path.islink("deep/other")
+
+
+def test_a_loop_of_links_stays(fails):
+    write("a")
+    os.symlink("loop", "loop")
+    assert fails("-f", "a", "-o", "loop") == f"loop: {os.strerror(errno.ELOOP)}"
+    assert os.path.islink("loop")
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "01", "02", "12", "012"])
+def test_closed_streams(tool, closed):
+    """Named files work, and no file takes the number of a stream."""
+    write("a")
+    write("bad.bbz", PACKED[:-1])
+
+    def run(*words):
+        redirections = " ".join(f"{number}>&-" for number in closed)
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {redirections}', "-", tool, *words],
+            input=DATA, capture_output=True, timeout=60,
+        )  # fmt: skip
+
+    assert run("-q", "a").returncode == 0
+    assert read("a.bbz") == PACKED
+    done = run("-qo", "b")
+    assert done.returncode == int("0" in closed)
+    assert Path("b").exists() == ("0" not in closed)
+    for words in (["-dcq", "bad.bbz"], ["-dfqo", "a", "bad.bbz"], ["nonesuch"]):
+        done = run(*words)
+        assert done.returncode == 1
+        assert (done.stderr == b"") == ("2" in closed)
+        assert DATA.startswith(done.stdout)
+    assert run("-qc", "a").returncode == int("1" in closed)
+    assert read("a") == DATA
+    assert read("bad.bbz") == PACKED[:-1]
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,16 @@
 cuts, full disks. What was there stays whole until what is new is whole."""
 
 import errno
+import os
 import random
 import shutil
 import signal
+import socket
+import subprocess
 import sys
+import tempfile
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -28,6 +34,7 @@ pytestmark = pytest.mark.skipif(
 TEXT = b"It was the best of times, it was the worst of times.\n" * 40
 NOISE = np.random.default_rng(0).bytes(70_000)  # of several writes
 SIGNAL = np.arange(3000, dtype="<i2").tobytes()
+slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +88,20 @@ BOTH = {
     "decompress, stdin to stdout": Act("-dq", {"a": PACKED}, "out", stdin="a"),
     "list": Act("-l a.bbz", {"a.bbz": PACKED}, "out"),
 }
+
+
+def appended() -> bytes:
+    """A record file of several small groups."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "r"
+        bbans.Records.write(path, ["one", "two"], MODEL)
+        with bbans.Records(path) as records:
+            for k in range(4):
+                records.append(f"appended {k}")
+        return path.read_bytes()
+
+
+APPENDED = appended()
 LINES = b"".join(b"line %d of the record file\n" % k for k in range(300))
 PYTHON = BOTH | {
     "compress --type": Act(
@@ -90,10 +111,14 @@ PYTHON = BOTH | {
     "train": Act(
         "train -q -f a -o m --states 2 --iterations 1", {"a": TEXT}, "m", b"old"
     ),
+    "compact": Act("r", {}, "r", APPENDED, "compact"),
+    "unpack": Act("unpack r -o b", {"r": APPENDED}, "b"),
+    "get": Act("get r 1:4", {"r": APPENDED}, "out"),
+    "Records": Act("r", {"r": APPENDED}, "out", act="read_records"),
     "save": Act("m", {}, "m", b"old", "save"),
     "freeze": Act("m", {}, "m", b"old", "freeze"),
-    "compress_file": Act("a b", {"a": TEXT}, "b", b"old", "compress_file"),
-    "decompress_file": Act("a b", {"a": PACKED}, "b", b"old", "decompress_file"),
+    "compress_file": Act("a", {"a": TEXT}, "out", act="compress_file"),
+    "decompress_file": Act("a", {"a": PACKED}, "out", act="decompress_file"),
 }  # fmt: skip
 
 
@@ -118,14 +143,24 @@ def run_of(machine: Machine, act: Act, tool: Path | None = None) -> Run:
     ))  # fmt: skip
 
 
-def outcome(act: Act, folder: Path, code: int | None, new: bytes) -> str:
-    """What came of it, as a tally counts; more words say what is wrong."""
-    error = (folder / "err").read_text(errors="replace")
+def outcome(
+    act: Act,
+    folder: Path,
+    code: int | None,
+    new: bytes,
+    ended_by: int = signal.SIGKILL,
+) -> str:
+    """What came of it, as a tally counts; more words say what is wrong.
+
+    `ended_by` is the signal that may have ended it.
+    """
+    said = folder / "err"  # which it may not have come to
+    error = said.read_text(errors="replace") if said.exists() else ""
     found = act.found(folder)
     left = [path.name for path in folder.iterdir() if path.name.startswith(".bbans-")]
     if code is None:
         return "hang"
-    if code not in (0, 1, -signal.SIGKILL) or "Traceback" in error:
+    if code not in (0, 1, -ended_by) or "Traceback" in error:
         return f"crash: {code}: {error}"
     if code == 1 and not error.startswith("bbans: "):
         return f"wrong: no reason: {error!r}"
@@ -184,15 +219,22 @@ def kill(k: int, name: str) -> list[int]:
     return [KILLED, TORN] if name == "write" else [KILLED]
 
 
+PROGRAMS = {"Python": PYTHON, "C tool": BOTH}
+
+
+def forms(
+    some: tuple[str, ...], few: Any, all_: Any, *, streams: bool = True
+) -> list[Any]:
+    """A test of some acts of each program with `few`, and slow ones of each act."""
+    return [pytest.param(p, some, few, id=f"{p}-some") for p in PROGRAMS] + [
+        pytest.param(p, [name], all_, id=f"{p}-{name}", marks=slow)
+        for p, acts in PROGRAMS.items()
+        for name, act in acts.items()
+        if streams or act.output != "out"
+    ]
+
+
 SOME = ("compress --rm", "decompress -f")
-FORMS = [
-    pytest.param(one, SOME, id="some"),
-    pytest.param(every, PYTHON, id="every", marks=pytest.mark.slow),
-]
-KILLS = [
-    pytest.param(SOME[:1], id="some"),
-    pytest.param(PYTHON, id="every", marks=pytest.mark.slow),
-]
 programs = pytest.mark.parametrize("program", ["Python", "C tool"])
 
 
@@ -202,33 +244,28 @@ def each_act(machine, request, tally, tmp_path):
 
     def run(what, program, names, choose):
         t = tally(f"faults: {what}, {program}")
-        acts, tool = PYTHON, None
-        if program == "C tool":
-            acts, tool = BOTH, request.getfixturevalue("tool")
+        tool = request.getfixturevalue("tool") if program == "C tool" else None
         for name in names:
-            if name in acts:
-                start = run_of(machine, acts[name], tool)
-                offer_all(t, start, tmp_path / "x", tmp_path / "log", choose)
+            start = run_of(machine, PROGRAMS[program][name], tool)
+            offer_all(t, start, tmp_path / "x", tmp_path / "log", choose)
 
     return run
 
 
-@programs
-@pytest.mark.parametrize(("choose", "names"), FORMS)
-def test_each_call_fails_once(each_act, program, choose, names):
+@pytest.mark.parametrize(("program", "names", "choose"), forms(SOME, one, every))
+def test_each_call_fails_once(each_act, program, names, choose):
     each_act("each call of the system fails once", program, names, choose)
 
 
-@programs
-@pytest.mark.parametrize("names", KILLS)
-def test_killed_before_each_call(each_act, program, names):
-    each_act("kill -9 before each call of the system", program, names, kill)
+@pytest.mark.parametrize(("program", "names", "choose"), forms(SOME[:1], kill, kill))
+def test_killed_before_each_call(each_act, program, names, choose):
+    each_act("kill -9 before each call of the system", program, names, choose)
 
 
 # ---- power cuts
 
 # Of each cut, how many choices of what is there and what is not.
-DRAWS = [pytest.param(2, id="few"), pytest.param(40, id="many", marks=pytest.mark.slow)]
+DRAWS = [pytest.param(2, id="few"), pytest.param(40, id="many", marks=slow)]
 
 
 def put(files: dict[str, bytes], folder: Path) -> None:
@@ -261,28 +298,19 @@ def is_kept(act: Act, files: dict[str, bytes], new: bytes, ended: bool) -> bool:
     )
 
 
-@programs
 @pytest.mark.parametrize(
-    ("draws", "names"),
-    [
-        pytest.param(2, ["compress --rm", "compress -f", "save"], id="few"),
-        pytest.param(40, PYTHON, id="many", marks=pytest.mark.slow),
-    ],
+    ("program", "names", "draws"),
+    forms(("compress --rm", "compress -f"), 2, 40, streams=False),
 )
-def test_power_cuts(machine, request, tally, tmp_path, program, draws, names):
+def test_power_cuts(machine, request, tally, tmp_path, program, names, draws):
     t = tally(f"faults: power cut, {program}")
-    acts, tool = PYTHON, None
-    if program == "C tool":
-        acts, tool = BOTH, request.getfixturevalue("tool")
+    tool = request.getfixturevalue("tool") if program == "C tool" else None
     for name in names:
-        act = acts.get(name)
-        if act is None or act.output == "out":
-            continue
+        act = PROGRAMS[program][name]
         folder = tmp_path / "x"
         act.prepare(folder)
-        found = list(
-            cut_power(run_of(machine, act, tool), folder, tmp_path / "log", draws)
-        )
+        run = run_of(machine, act, tool)
+        found = list(cut_power(run, folder, tmp_path / "log", draws))
         new = act.found(folder)
         assert new not in (None, act.old)
         for state, ended in found:
@@ -325,3 +353,289 @@ def test_records_after_a_power_cut(machine, tally, tmp_path, records, draws):
         put(state.files, folder)
         check = partial(check_records, folder, max([10, *map(int, state.promised)]))
         t.offer(check, right=bool, errors=(), case=state.at)
+
+
+@pytest.mark.parametrize(
+    ("choose", "step"),
+    [
+        pytest.param(kill, 8, id="killed"),
+        pytest.param(one, 9, id="fails"),
+        pytest.param(every, 1, id="every", marks=slow),
+    ],
+)
+def test_records_after_a_fault(machine, tally, tmp_path, records, choose, step):
+    t = tally("faults: kills and failing calls while records are appended")
+    content, folder = (records / "r").read_bytes(), tmp_path / "y"
+    act = Act(
+        " ".join(map(str, ("r", 10, *SIZES))), {"r": content}, "ack", act="append"
+    )
+    run, log = run_of(machine, act), tmp_path / "log"
+    assert run(records, log=log) == 0
+    for k, name in [*enumerate(calls_of(log), 1)][::step]:
+        for fault in choose(k, name):
+            act.prepare(folder)
+            code = run(folder, at=k, fault=fault)
+            case = f"call {k}, {name}: fault {fault}: {code}"
+            if code not in (0, 1, -signal.SIGKILL):
+                t.count("crash", case)
+                continue
+            said = (act.found(folder) or b"").split()
+            check = partial(check_records, folder, max([10, *map(int, said)]))
+            t.offer(check, right=bool, errors=(), case=case)
+
+
+@pytest.mark.parametrize(
+    ("choose", "step"),
+    [
+        pytest.param(kill, 40, id="some"),
+        pytest.param(lambda k, name: kill(k, name) + one(k, name), 1, id="every",
+                     marks=slow),
+    ],
+)  # fmt: skip
+def test_training_after_a_fault(machine, tally, tmp_path, choose, step):
+    """The checkpoint is whole, and leads to the model of a fit without a stop."""
+    t = tally("faults: kills and failing calls in training with checkpoints")
+    act = Act("m checkpoint", {}, "m", act="fit")
+    run, folder, log = run_of(machine, act), tmp_path / "x", tmp_path / "log"
+    act.prepare(folder)
+    assert run(folder, log=log) == 0
+    whole = act.found(folder)
+    for k, name in [*enumerate(calls_of(log), 1)][::step]:
+        for fault in choose(k, name):
+            act.prepare(folder)
+            code, again = run(folder, at=k, fault=fault), run(folder)
+            right = code in (0, 1, -signal.SIGKILL) and again == 0
+            right = right and act.found(folder) == whole
+            t.count("correct" if right else "wrong", (k, name, fault, code, again))
+
+
+@pytest.mark.parametrize("draws", DRAWS)
+def test_training_after_a_power_cut(machine, tally, tmp_path, draws):
+    t = tally("faults: power cut in training with checkpoints")
+    act = Act("m checkpoint", {}, "m", act="fit")
+    run, folder = run_of(machine, act), tmp_path / "x"
+    act.prepare(folder)
+    states = [*cut_power(run, folder, tmp_path / "log", draws)]
+    whole, known = act.found(folder), []
+    for state, _ in states:
+        files = {name: state.files.get(name) for name in ("m", "checkpoint")}
+        if files in known:
+            continue
+        known.append(files)
+        put({n: content for n, content in files.items() if content is not None}, folder)
+        code = run(folder)
+        right = code == 0 and act.found(folder) == whole
+        t.count("correct" if right else "wrong", state.at)
+
+
+# ---- signals
+
+SIGNALS = ("SIGKILL", "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE")
+
+
+@programs
+@pytest.mark.parametrize(
+    "n",
+    [pytest.param(2, id="few"), pytest.param(60, id="many", marks=slow)],
+)
+def test_signals_at_any_moment(machine, request, tally, tmp_path, program, n):
+    t = tally(f"faults: signals at random moments, {program}")
+    tool = request.getfixturevalue("tool") if program == "C tool" else None
+    folder, chance = tmp_path / "x", random.Random(n)
+    for act in (
+        Act("-qf2 --rm a", {"a": NOISE}, "a.bbz", b"old", removes="a"),
+        Act("-dqf a.bbz", {"a.bbz": bbans.compress(NOISE, level=2)}, "a", b"old"),
+    ):
+        run = run_of(machine, act, tool)
+        act.prepare(folder)
+        begin = time.perf_counter()
+        assert run(folder) == 0
+        seconds, new = time.perf_counter() - begin, act.found(folder)
+        for name in SIGNALS * n:
+            number = getattr(signal, name)
+            act.prepare(folder)
+            code = run(folder, signal=(number, chance.uniform(0, seconds)))
+            result = outcome(act, folder, code, new, number)
+            t.count(result.split(":")[0], (name, result))
+
+
+# ---- full disks
+
+
+@programs
+def test_files_that_may_not_grow(machine, request, tally, tmp_path, program):
+    t = tally(f"faults: no room for the output, {program}")
+    tool = request.getfixturevalue("tool") if program == "C tool" else None
+    act = Act("-qf1 a", {"a": NOISE}, "a.bbz", b"old")
+    run, folder = run_of(machine, act, tool), tmp_path / "x"
+    act.prepare(folder)
+    assert run(folder) == 0
+    new = act.found(folder)
+    for limit in (100, 4096, 65_536, len(new) - 1, len(new)):
+        act.prepare(folder)
+        result = outcome(act, folder, run(folder, fsize=limit), new)
+        if result != ("correct" if limit == len(new) else "named"):
+            result = f"wrong: limit {limit}: {result}"
+        t.count(result.split(":")[0], result)
+
+
+def command_of(program: str, request: pytest.FixtureRequest) -> list[str]:
+    if program == "Python":
+        return [sys.executable, "-m", "bbans"]
+    return [str(request.getfixturevalue("tool"))]
+
+
+@programs
+def test_a_full_disk(request, tmp_path, program):
+    """One of 64 KB, where a user may mount it."""
+    mount = (
+        'mount -t tmpfs -o size=64k none "$0" && cd "$0" && head -c 25000 /dev/urandom '
+        '> a && cp a b && { "$@" -q1 a; echo $?; ls -A; cmp a b; }'
+    )
+    words = ["unshare", "-rm", "sh", "-c", mount, str(tmp_path)]
+    if shutil.which("unshare") is None or subprocess.run(
+        [*words, "true"], capture_output=True
+    ).returncode:  # fmt: skip
+        pytest.skip("no file system can be mounted here")
+    done = subprocess.run(
+        [*words, *command_of(program, request)], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["1", "a", "b"]
+    assert done.stderr == f"bbans: a.bbz: {os.strerror(errno.ENOSPC)}\n"
+
+
+# ---- where it runs
+
+
+@programs
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LC_ALL": "tr_TR.UTF-8", "TZ": "nonsense", "HOME": None, "PATH": None},
+        {"FAULTS_CLOCK": "stopped"},
+        pytest.param({"LC_ALL": "ar_SA.UTF-8", "TZ": "Asia/Kathmandu"}, marks=slow),
+        pytest.param({"FAULTS_CLOCK": str(-60 * 365 * 86400)}, marks=slow),
+        pytest.param({"FAULTS_CLOCK": str(200 * 365 * 86400)}, marks=slow),
+    ],
+    ids=lambda environment: " ".join(map(str, environment.values())),
+)
+def test_languages_places_and_clocks(machine, request, tmp_path, program, environment):
+    """The bytes are the same, whatever the name, and with a clock that is wrong."""
+    given = {**os.environ, "LD_PRELOAD": str(machine.shim), **environment}
+    given = {name: value for name, value in given.items() if value is not None}
+    name = "İıß 漢字.txt"
+    (tmp_path / name).write_bytes(TEXT)
+    for word in ("-q", "-dqf"):
+        done = subprocess.run(
+            [*command_of(program, request), word, name + ".bbz"[: 4 * (word != "-q")]],
+            cwd=tmp_path, env=given, capture_output=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / name).read_bytes() == TEXT
+    assert (tmp_path / f"{name}.bbz").read_bytes() == PACKED
+
+
+@programs
+def test_a_folder_that_is_gone(request, tmp_path, program):
+    (tmp_path / "a").write_bytes(TEXT)
+    line = 'mkdir -p "$0" && cd "$0" && rmdir "$0" && exec "$@"'
+    words = ["sh", "-c", line, str(tmp_path / "gone"), *command_of(program, request)]
+    if program == "Python":
+        words.insert(-2, "-P")  # else Python looks for modules there
+    done = subprocess.run([*words, "-q", tmp_path / "a"], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "a.bbz").read_bytes() == PACKED
+    done = subprocess.run([*words, "-q"], input=TEXT, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, PACKED, b"")
+    done = subprocess.run([*words, "-q", "a"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"bbans: a: {os.strerror(errno.ENOENT)}\n"
+
+
+@programs
+@pytest.mark.parametrize("word", ["-q1", "-dq"])
+def test_sockets(request, tmp_path, program, word):
+    given, wanted = NOISE, bbans.compress(NOISE, level=1)
+    if word == "-dq":
+        given, wanted = wanted, given
+    here, there = socket.socketpair()
+
+    def send():
+        here.sendall(given)
+        here.shutdown(socket.SHUT_WR)
+
+    command = [*command_of(program, request), word]
+    with here, there:
+        process = subprocess.Popen(command, stdin=there, stdout=there, cwd=tmp_path)
+        there.close()
+        sender = threading.Thread(target=send)
+        sender.start()
+        with here.makefile("rb") as file:
+            found = file.read()
+        sender.join()
+        assert (process.wait(30), found) == (0, wanted)
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o000])
+def test_folders_without_permission(machine, tally, tmp_path, mode):
+    """For root too, who is without its rights here."""
+    t = tally("faults: folders without permission")
+    folder = tmp_path / "x"
+    for act in PYTHON.values():
+        if act.output == "out":
+            continue
+        act.prepare(folder)
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        for name in ("out", "err"):
+            (tmp_path / name).unlink(missing_ok=True)
+        folder.chmod(mode)
+        words = act.words.split()
+        try:
+            code = machine.act(
+                folder,
+                act.act,
+                *words,
+                drop=True,
+                streams=("/dev/null", "../out", "../err"),
+            )
+        finally:
+            folder.chmod(0o755)
+        after = {path.name: path.read_bytes() for path in folder.iterdir()}
+        error = (tmp_path / "err").read_text()
+        right = code == 1 and before == after and error.startswith("bbans: ")
+        t.count("named" if right else "wrong", (act.words, code, error))
+
+
+@pytest.mark.slow
+def test_a_store_whose_writer_is_killed(machine, tally, tmp_path):
+    """A chunk is old, new, or an error, but nothing else."""
+    zarr = pytest.importorskip("zarr")
+    from bbans.integrations.zarr import BbansCodec
+
+    t = tally("faults: kill -9 of who writes chunks of a zarr store")
+    folder, log = tmp_path / "x", tmp_path / "log"
+    act = Act("store 2", {}, "store", act="store")
+    run = run_of(machine, act)
+
+    def prepare():
+        act.prepare(folder)
+        array = zarr.create_array(
+            folder / "store", shape=(4, 500), chunks=(1, 500), dtype="i4",
+            serializer=BbansCodec(), compressors=None, filters=None,
+        )  # fmt: skip
+        array[:] = 1
+
+    prepare()
+    assert run(folder, log=log) == 0
+    calls = [*enumerate(calls_of(log), 1)]
+    for k, name in calls[:: len(calls) // 25]:
+        prepare()
+        code = run(folder, at=k, fault=TORN if name == "write" else KILLED)
+        array = zarr.open_array(folder / "store", mode="r")
+        for i in range(4):
+            t.offer(
+                partial(array.__getitem__, i),
+                right=lambda row: len({*row.tolist()}) == 1 and row[0] in (1, 2),
+                case=(k, name, code, i),
+            )

@@ -406,6 +406,16 @@ def test_an_open_file_is_written_to(tmp_path):
     assert (bbans.HMM.load(tmp_path / "m.npz").emission == model.emission).all()
 
 
+def test_a_float_model_in_a_pipe_is_that_in_a_file(tmp_path):
+    model = bbans.HMM.random(2, 3, seed=0)
+    model.save(tmp_path / "m.npz")
+    reader, writer = os.pipe()
+    with open(writer, "wb") as sink:
+        model.save(sink)
+    with open(reader, "rb") as source:
+        assert source.read() == (tmp_path / "m.npz").read_bytes()
+
+
 # ---- permissions and times
 
 

@@ -116,6 +116,10 @@ class Records(Sequence[Any]):
     their records can be read after `refresh`. Each group of records has a checksum,
     which is checked when the first of its records is read.
 
+    A file that is open may be replaced, by a rename, as `compact` and `write` do. It
+    must not be made shorter in place: reading what is gone from under a memory map
+    ends the process (SIGBUS).
+
     Examples
     --------
     >>> import os, tempfile, bbans

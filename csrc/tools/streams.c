@@ -368,6 +368,23 @@ static int is_what_is_read(const struct stat *status, const source *from)
            !S_ISSOCK(status->st_mode);
 }
 
+/* Where a name leads to over links, though no file is there. */
+static char *followed(const char *name)
+{
+    char *at = joined(name, strlen(name), "");
+    char link[PATH_MAX];
+    ssize_t n;
+
+    while ((n = readlink(at, link, sizeof link - 1)) > 0) {
+        char *const before = at;
+
+        link[n] = '\0';
+        at = joined(before, link[0] == '/' ? 0 : folder_length(before), link);
+        free(before);
+    }
+    return at;
+}
+
 /* Open a file of a name that nobody has, beside the target. */
 static int open_temporary(sink *s, const source *from)
 {
@@ -426,7 +443,7 @@ int sink_open(sink *s, const char *name, const source *from, int force)
         say(s->name, "exists: -f replaces it");
         return FAILED;
     }
-    s->target = exists ? realpath(name, NULL) : joined(name, strlen(name), "");
+    s->target = exists ? realpath(name, NULL) : followed(name);
     if (s->target == NULL)
         return say_errno(s->name);
     if (S_ISREG(from->status.st_mode))

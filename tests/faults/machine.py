@@ -3,9 +3,11 @@
 import errno
 import json
 import os
+import resource
 import select
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,23 +130,37 @@ class Machine:
         folder: Path,
         *command: Any,
         streams: tuple[str, ...] = ("/dev/null", "out", "err"),
+        signal: tuple[int, float] | None = None,
+        fsize: int = 0,
         **faults: Any,
     ) -> int | None:
         """The same of a program."""
+
+        def prepare() -> None:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if fsize:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (fsize, fsize))
+
         with ExitStack() as stack:
             files = [
                 stack.enter_context(open(folder / name, "rb" if number == 0 else "ab"))
                 for number, name in enumerate(streams)
             ]
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=self._environment | _environment(folder, faults),
+                stdin=files[0], stdout=files[1], stderr=files[2],
+                preexec_fn=prepare,
+            )  # fmt: skip
+            if signal is not None:
+                time.sleep(signal[1])
+                process.send_signal(signal[0])
             try:
-                return subprocess.run(
-                    command,
-                    cwd=folder,
-                    env=self._environment | _environment(folder, faults),
-                    stdin=files[0], stdout=files[1], stderr=files[2],
-                    timeout=30,
-                ).returncode  # fmt: skip
+                return process.wait(30)
             except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
                 return None
 
 

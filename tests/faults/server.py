@@ -15,11 +15,12 @@ from acts import record
 
 import bbans
 from bbans import api
+from bbans._files import write_full
 
 # What commands load when they need it is there before the first fault.
 from bbans.cli import compress, decompress, info, listing, pack, train, unpack  # noqa: F401
 from bbans.cli.main import main
-from bbans.models import HMM
+from bbans.models import HMM, _checkpoint
 
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER = 1, 2, 3
 
@@ -33,9 +34,8 @@ def command_line(*words):
 
 def acknowledge(what):
     """Say that something was promised: the log of calls has it in its place."""
-    number = os.open("ack", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.write(number, f"{what}\n".encode())
-    os.close(number)
+    with open("ack", "ab", buffering=0) as file:
+        write_full(file, f"{what}\n".encode())
 
 
 def append(path, start, *sizes):
@@ -49,6 +49,15 @@ def append(path, start, *sizes):
     return 0
 
 
+def store(path, value):
+    """Write all chunks of an array of a zarr store, one after another."""
+    import zarr
+
+    zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1})
+    zarr.open_array(path, mode="r+")[:] = int(value)
+    return 0
+
+
 def compact(path):
     with bbans.Records(path, threads=1) as records:
         records.compact()
@@ -58,11 +67,12 @@ def compact(path):
 def read_records(path):
     with bbans.Records(path, threads=1) as records:
         for text in records:
-            print(text)
+            write_full(sys.stdout.buffer, text.encode() + b"\n")
     return 0
 
 
 def fit(path, checkpoint):
+    _checkpoint._SHARE = 0  # after each update, however long that takes
     x = np.random.default_rng(0).integers(0, 4, 400)
     model = HMM.fit(
         x, 3, n_iter=6, tol=0, threads=1, checkpoint=checkpoint, resume=True
@@ -81,13 +91,15 @@ def freeze(path):
     return 0
 
 
-def compress_file(source, sink):
-    api.compress_file(source, sink, threads=1)
+def compress_file(name):
+    with open(name, "rb") as source:
+        api.compress_file(source, sys.stdout.buffer, threads=1)
     return 0
 
 
-def decompress_file(source, sink):
-    api.decompress_file(source, sink, threads=1)
+def decompress_file(name):
+    with open(name, "rb") as source:
+        api.decompress_file(source, sys.stdout.buffer, threads=1)
     return 0
 
 
@@ -107,13 +119,14 @@ def drop_rights():
 ACTS = {
     act.__name__: act
     for act in (
-        command_line, append, compact, read_records, fit, save, freeze, compress_file,
-        decompress_file,
+        command_line, append, store, compact, read_records, fit, save, freeze,
+        compress_file, decompress_file,
     )
 }  # fmt: skip
 
 
 def child(job):
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.chdir(job["folder"])
     for number, name in enumerate(job["streams"]):
         flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -143,6 +156,7 @@ def child(job):
 
 def serve():
     bbans.default_model()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as a shell's background jobs have it
     for line in sys.stdin:
         job = json.loads(line)
         pid = os.fork()

@@ -3,7 +3,7 @@
  * Calls about what lies below FAULTS_ROOT are counted and, with FAULTS_LOG, written
  * down: each by its name, and by what it changed if it changed something. Call number
  * FAULTS_AT has the fault FAULTS_FAULT. FAULTS_CLOCK moves the clock by so many
- * seconds, or with "stopped" stops it. Without FAULTS_ROOT nothing is done.
+ * seconds, or with "stopped" stops it.
  *
  * SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
