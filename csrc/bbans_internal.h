@@ -336,6 +336,11 @@ static inline uint32_t bbans_hmm_edge(const bbans_hmm *hmm,
     return (uint32_t)(bbans_hmm_mean(hmm, predicted, x) / sum);
 }
 
+/* What bbans_hmm_predict_find does, of weights that come from a filter. */
+void bbans_hmm_find(const bbans_hmm *hmm, const uint32_t *predicted,
+                    uint32_t slot, uint32_t *symbol, uint32_t *start,
+                    uint32_t *freq);
+
 /* Sum of the weights of states. */
 uint64_t bbans_predicted_sum(const uint32_t *predicted, size_t states);
 

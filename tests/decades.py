@@ -19,7 +19,43 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import bbans
+from bbans import Message
+from bbans.codecs import (
+    BitsBack,
+    Dependent,
+    Iconoclasm,
+    ImportanceSampling,
+    Multiset,
+    Permutation,
+    Repeat,
+    Schedule,
+    Serial,
+)
 from bbans.compressai import RansEncoder
+from bbans.distributions import (
+    Bernoulli,
+    BetaBinomial,
+    Binomial,
+    Categorical,
+    Custom,
+    Family,
+    Gaussian,
+    Geometric,
+    Laplace,
+    LocationScale,
+    Logistic,
+    Mixture,
+    Multivariate,
+    NegativeBinomial,
+    Poisson,
+    Ragged,
+    RaggedTable,
+    StudentT,
+    Table,
+    Uniform,
+    UniformRange,
+    Weighted,
+)
 from bbans.formats import (
     BaseCoder,
     ByteCoder,
@@ -97,7 +133,9 @@ def described(content):
     if isinstance(content, FrozenModel | FrozenNetwork):
         return {"fingerprint": content.fingerprint.hex()}
     if isinstance(content, list):
-        return {"records": len(content), "sha256": digest(record_bytes(content))}
+        data = record_bytes(content)
+        facts = {"records": len(content), "sha256": digest(data)}
+        return facts | {"crc32": zlib.crc32(data)}
     if isinstance(content, dict):  # arrays
         return {"arrays": sorted(content), "sha256": digest(array_bytes(content))}
     data = element_bytes(content)
@@ -526,10 +564,132 @@ def chunks() -> Iterator[tuple[str, File]]:
         yield f"{name}.chunk", File(array, partial(ChunkCoder().encode, array))
 
 
+# ---- laws and codecs, on messages: parameters are sums of powers of two, which are the
+# same in fixed point everywhere
+
+SEED = Draw(9).bytes(200)
+CDF = Table([[0, 1000, 3000, 4096], [0, 3000, 3500, 4096]], 12)
+RAGGED = RaggedTable(TABLES[0], 16, offsets=TABLES[1], escape=True)
+FAMILY = Family.logistic()
+LEAST, MOST = -(2**63), 2**63 - 1
+MANY = np.arange(70) % 7
+
+
+class Chain:
+    """Two latents above an observation."""
+
+    def parents(self, node):
+        return {"x": ["z1"], "z1": ["z2"], "z2": []}[node]
+
+    def conditional(self, node, values):
+        return Gaussian(*values.values(), 4.0) if values else Gaussian(0.0, 8.0)
+
+    def posterior(self, node, known):
+        return Gaussian(known["x" if node == "z1" else "z1"], 4.0, leak=False)
+
+
+class Walk:
+    """A state space model of the user's own."""
+
+    start_length = 2
+
+    def prior(self, z):
+        return Gaussian(np.asarray(0 if z is None else z, float), 4.0)
+
+    def likelihood(self, z):
+        return Gaussian(np.asarray(z, float), 2.0)
+
+    def update(self, belief, x):
+        return x
+
+    def posterior(self, belief, z_next):
+        return Gaussian(np.asarray(belief, float), 2.0, leak=False)
+
+
+def laws():
+    """A codec of each class by its name, the values of a message, and its lanes."""
+    guessed = Uniform(5), lambda z: Poisson(1.0 + z), lambda x: Uniform(5)
+    return {
+        "Bernoulli": (Bernoulli([0.25, 0.5, 0.125]), [[0, 1, 1], [1, 0, 0]], 4),
+        "BetaBinomial": (BetaBinomial(255, 0.5, 2.0), [0, 9, 255], 4),
+        "Binomial": (Binomial(500, 0.25), [0, 120, 500], 4),
+        "Categorical": (Categorical(CDF, [0, 1, 1]), [[0, 1, 2], [2, 2, 0]], 4),
+        "Custom": (Custom(lambda x: (x + 1) / 64, 0, 63), [0, 7, 63], 4),
+        "Gaussian": (Gaussian(2.5, 4.0), [2, -9, LEAST, MOST], 4),
+        "Geometric": (Geometric(4.0), [0, 5, MOST], 4),
+        "Laplace": (Laplace(-0.75, 2.0**20), [0, -(10**7)], 4),
+        "LocationScale": (LocationScale(FAMILY, 2.0**20, 0.5), [2**20, 0], 4),
+        "Logistic": (Logistic(np.arange(70) / 4, 2.0), [MANY, MANY * 10**17], 4),
+        "Mixture": (
+            Mixture(FAMILY, [3, 1], [20.5, 90.0], 8.0, 0, 255), [0, 21, 255], 4
+        ),
+        "Multivariate": (
+            Multivariate([1 << 16, -(5 << 16)], [512, 768]), [(3, -12), (LEAST, 0)], 4
+        ),
+        "NegativeBinomial": (NegativeBinomial(1.5, 0.125), [0, 14, MOST], 4),
+        "Poisson": (Poisson(40.0), [40, 0, MOST], 4),
+        "Ragged": (Ragged(RAGGED, [0, 1]), [[0, 100], [LEAST, MOST]], 4),
+        "StudentT": (StudentT(3, -4.0, 1.0), [-3, 10**7], 4),
+        "Uniform": (Uniform(6), [0, 5, 3], 4),
+        "UniformRange": (UniformRange(LEAST, MOST), [LEAST, 0, MOST], 4),
+        "Weighted": (Weighted([1, 0, 9]), [0, 2, 2], 4),
+        "BitsBack": (BitsBack(*guessed), [0, 3], 4),
+        "Dependent": (
+            Dependent([Uniform(5), lambda a: Gaussian(a, 2.0)]), [(4, 2), (0, -7)], 4
+        ),
+        "Iconoclasm": (Iconoclasm(Walk(), 4), [[0, 3, -5, 9]], 1),
+        "Iconoclasm-of-many": (
+            Iconoclasm(Walk(), 3, 5), [np.arange(15).reshape(3, 5)], 4
+        ),
+        "Iconoclasm-of-a-model": (Iconoclasm(device_model(), 5), [[0, 1, 2, 1, 0]], 1),
+        "ImportanceSampling": (ImportanceSampling(*guessed, samples=3), [0, 3], 4),
+        "ImportanceSampling-coupled": (
+            ImportanceSampling(*guessed, samples=5, coupled=True), [0, 3], 4
+        ),
+        "Multiset": (Multiset(Poisson(3.0), 4), [[0, 2, 2, 7]], 4),
+        "Permutation": (Permutation(4), [[2, 0, 3, 1]], 4),
+        "Repeat": (Repeat(Geometric(2.0), 3), [(0, 1, 9)], 4),
+        "Schedule": (Schedule.eager(Chain(), ["z1", "z2"], ["x"]), [{"x": 5}], 4),
+        "Serial": (Serial([Uniform(5), Poisson(4.0)]), [(4, 2), (0, 9)], 4),
+    }  # fmt: skip
+
+
+def as_lists(value):
+    """A value of a codec as JSON has it."""
+    if isinstance(value, dict):
+        return {name: as_lists(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_lists(each) for each in value]
+    return np.asarray(value).tolist()
+
+
+def coded() -> Iterator[tuple[str, File]]:
+    """Values on a message that starts from data."""
+
+    def write(codec, values, lanes):
+        message = Message.seeded(SEED, lanes)
+        for value in values:
+            codec.push(message, value)
+        return message.to_bytes()
+
+    for name, (codec, values, lanes) in laws().items():
+        content = [json.dumps(as_lists(value)) for value in values]
+        yield f"{name}.message", File(content, partial(write, codec, values, lanes))
+
+
 def files() -> dict[str, File]:
     """All of them by name."""
     found: dict[str, File] = {}
-    for group in (containers, arrays, recognised, models, records, messages, chunks):
+    for group in (
+        containers,
+        arrays,
+        recognised,
+        models,
+        records,
+        messages,
+        chunks,
+        coded,
+    ):
         for name, file in group():
             assert name not in found, name
             found[name] = file

@@ -8,6 +8,7 @@ then. No stored file is ever changed.
 import fnmatch
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +20,24 @@ from decades import (
     LANES,
     MODELS,
     PACKETS,
+    SEED,
     TABLES,
     VECTORS,
+    as_lists,
     described,
     device_model,
     digest,
     element_bytes,
     elements,
     files,
+    laws,
     record_bytes,
     symbols,
     tables,
 )
 
 import bbans
-from bbans import _float_file
+from bbans import _float_file, codecs, distributions
 from bbans.compressai import RansDecoder
 from bbans.files import KINDS
 from bbans.formats import coders, container, pieces
@@ -158,6 +162,21 @@ def test_every_model_is_stored():
     assert classes == {Path(name).stem for name in named(".npz")} - {"checkpoint"}
 
 
+def test_every_law_and_codec_is_stored():
+    tested = {name.removesuffix(".message").split("-")[0] for name in named(".message")}
+    public = {
+        name
+        for room in (distributions, codecs)
+        for name in room.__all__
+        if hasattr(getattr(room, name), "push")
+    }
+    abstract = {
+        "Codec", "Distribution", "GraphModel", "PredictiveModel", "SequenceModel",
+        "StateSpaceModel",
+    }  # fmt: skip
+    assert public - abstract == tested
+
+
 def test_every_record_file_is_stored():
     headers = [stored(name)[:20] for name in named(".bbr")]
     assert {header[5] for header in headers} == {0, 1}
@@ -252,6 +271,19 @@ def test_chunks_are_read(name):
     assert described(got) == expected(name)
 
 
+LAWS = laws()
+
+
+@pytest.mark.parametrize("name", named(".message"))
+def test_messages_are_read(name):
+    codec, values, lanes = LAWS[name.removesuffix(".message")]
+    message = bbans.Message.from_bytes(stored(name), lanes)
+    got = [json.dumps(as_lists(codec.pop(message))) for _ in values][::-1]
+    assert got == FILES[name].content
+    assert described(got) == expected(name)
+    assert message.unseed() == SEED
+
+
 # ---- read by the reference, which has no line of the library
 
 
@@ -270,6 +302,52 @@ def test_the_reference_reads_containers(name):
         stored(name), [stored(model)] if model else [], codecs
     )
     assert digest(got) == expected(name)["sha256"]
+
+
+GAUSSIAN, LAPLACE, LOGISTIC = (
+    ref.SHAPES[name] for name in ("gaussian", "laplace", "logistic")
+)
+POINT = 2**16
+#: The intervals of a value, in the order of popping.
+REFERENCE = {
+    "BetaBinomial": ref.beta_binomial(255, POINT // 2, 2 * POINT).intervals,
+    "Binomial": ref.binomial(500, 2**30).intervals,
+    "Gaussian": partial(ref.located_intervals, GAUSSIAN, 5 * POINT // 2, 512),
+    "Geometric": ref.geometric(LAPLACE, 512).intervals,
+    "Laplace": partial(ref.located_intervals, LAPLACE, -3 * POINT // 4, 20 * 256),
+    "LocationScale": partial(ref.located_intervals, LOGISTIC, 2**36, -256),
+    "Mixture": ref.mixture(
+        LOGISTIC, [3, 1], [41 * POINT // 2, 90 * POINT], [768] * 2, 0, 255
+    ).intervals,
+    "NegativeBinomial": ref.negative_binomial(3 * POINT // 2, 2**29).intervals,
+    "Poisson": ref.poisson(40 * POINT).intervals,
+    "Uniform": lambda v: ref.uniform(v, 5),
+    "UniformRange": lambda v: ref.uniform(v + 2**63, 2**64 - 1),
+    "Weighted": lambda v: [((0, 1, 1)[v], (1, 0, 9)[v], 10)],
+}
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_the_reference_writes_laws(name):
+    _, values, lanes = LAWS[name]
+    message = ref.seeded(SEED, lanes)
+    for value in values:
+        ref.push_each(message, [REFERENCE[name](value)])
+    assert message.to_bytes() == stored(f"{name}.message")
+
+
+@pytest.mark.parametrize("kind", ["Multiset", "Permutation"])
+def test_the_reference_writes_sets(kind):
+    _, (value,), lanes = LAWS[kind]
+    message = ref.seeded(SEED, lanes)
+    if kind == "Multiset":
+        law = ref.poisson(3 * POINT)
+        ref.multiset_push(
+            message, value, lambda m, v: ref.push_each(m, [law.intervals(v)])
+        )
+    else:
+        ref.permutation_push(message, value)
+    assert message.to_bytes() == stored(f"{kind}.message")
 
 
 @pytest.mark.parametrize("name", named(".bbm"))

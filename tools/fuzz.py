@@ -33,7 +33,7 @@ TARGETS = sorted(
     for path in (CSRC / "fuzz").glob("fuzz_*.c")
     if "fuzz_size_most" in path.read_text()
 )
-OPTIONS = ["-print_final_stats=1", "-timeout=25", "-rss_limit_mb=2048"]
+OPTIONS = ["-print_final_stats=1", "-timeout=20", "-rss_limit_mb=2048"]
 # Each target bounds its inputs itself: csrc/fuzz/seeds.c.
 OPTIONS += ["-max_len=1048576", "-len_control=0"]
 PROFILE = "-g -O1 -fprofile-instr-generate -fcoverage-mapping"

@@ -344,7 +344,36 @@ def kept() -> list[str]:
             f"UINT32_C({facts['crc32']}), {model}, {int(name in NOT_IN_C)}}}"
         )
     parts.append(struct_array("bytes", models, "kept_models"))
-    return [*parts, struct_array("kept", files)]
+    parts.append(struct_array("kept", files))
+    return [*parts, *kept_packed(), *kept_records(listed)]
+
+
+def kept_packed() -> list[str]:
+    """Model files in both forms."""
+    parts: list[str] = []
+    pairs = []
+    for i, path in enumerate(sorted((VECTORS / "files").glob("*-packed.bbm"))):
+        plain = path.with_name(path.name.replace("-packed", ""))
+        names = (f"golden_packed_{i}", f"golden_plain_{i}")
+        files = zip(names, (path, plain), strict=True)
+        both = [bytes_of(name, file.read_bytes().hex(), parts) for name, file in files]
+        pairs.append(f"{{{both[0]}, {both[1]}}}")
+    return [*parts, struct_array("packed", pairs)]
+
+
+def kept_records(listed: dict) -> list[str]:
+    """Record files, and the model of those that have none in them."""
+    parts: list[str] = []
+    folder, files = VECTORS / "files", []
+    model = bytes_of(
+        "golden_record_model", (folder / "text-records.bbm").read_bytes().hex(), parts
+    )
+    for i, path in enumerate(sorted(folder.glob("*.bbr"))):
+        facts = listed[path.name]
+        file = bytes_of(f"golden_records_{i}", path.read_bytes().hex(), parts)
+        files.append(f"{{{file}, {facts['records']}, UINT32_C({facts['crc32']})}}")
+    parts.append(struct_array("bytes", [model], "records_models"))
+    return [*parts, struct_array("records", files, "record_files")]
 
 
 def struct_array(kind: str, entries: list[str], name: str | None = None) -> str:

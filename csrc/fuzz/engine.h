@@ -189,27 +189,34 @@ static inline void engine_cramped(fuzz_sequence *s)
     free(work);
 }
 
-/* The sequence cut in three, as messages of their own and as one. */
-static inline void engine_many(fuzz_sequence *s)
+/* The sequence cut in three. */
+static inline void engine_cut(fuzz_sequence *s, uint64_t *offset)
 {
-    const size_t most = bbans_sequence_tail_words(s->space, s->n);
-    const size_t cap = most + 3 * bbans_sequence_tail_words(s->space, 0) + 8 +
-                       s->n * s->space->pop_words;
-    const size_t turns = 1 + fuzz_below(&s->in, 2);
-    uint8_t *bytes = fuzz_memory(12 * cap), *y = fuzz_memory(s->n * s->x_bytes);
-    fuzz_input none = fuzz_begin(NULL, 0);
-    fuzz_message m = fuzz_message_of(&none, 1, 0, turns * cap);
-    uint64_t offset[4] = {0, 0, 0, 0}, end[4];
-    size_t work_bytes, failed, k;
-    void *work;
-
-    offset[3] = s->n;
+    offset[0] = 0;
     offset[1] = fuzz_below(&s->in, (uint32_t)s->n + 1);
     offset[2] =
         offset[1] + fuzz_below(&s->in, (uint32_t)(s->n - offset[1]) + 1);
-    work_bytes =
+    offset[3] = s->n;
+}
+
+/* As messages of their own, each that of bbans_sequence_encode, in turns or
+ * not. */
+static inline void engine_batch(fuzz_sequence *s)
+{
+    const size_t cap = bbans_sequence_tail_words(s->space, s->n) +
+                       3 * bbans_sequence_tail_words(s->space, 0) + 8 +
+                       s->n * s->space->pop_words;
+    const size_t turns = 1 + fuzz_below(&s->in, BBANS_BATCH);
+    const size_t work_bytes =
         turns * bbans_sequence_work_bytes(s->space, s->n + 1, s->n + 1);
-    work = fuzz_memory(work_bytes);
+    uint8_t *bytes = fuzz_memory(12 * cap), *y = fuzz_memory(s->n * s->x_bytes);
+    void *work = fuzz_memory(work_bytes);
+    fuzz_input none = fuzz_begin(NULL, 0);
+    fuzz_message m = fuzz_message_of(&none, 1, 0, turns * cap);
+    uint64_t offset[4], end[4];
+    size_t failed, k;
+
+    engine_cut(s, offset);
     CHECK(bbans_batch_encode(s->space, s->x, offset, 3, work, work_bytes,
                              &m.msg, bytes, 12 * cap, end,
                              &failed) == BBANS_OK);
@@ -226,37 +233,91 @@ static inline void engine_many(fuzz_sequence *s)
     CHECK(bbans_batch_decode(s->space, bytes, end, y, offset, 3, work,
                              work_bytes, &m.msg, &failed) == BBANS_OK);
     CHECK(fuzz_same(s->x, y, s->n * s->x_bytes));
-    CHECK(bbans_packed_encode(s->space, s->x, offset, 3, work, work_bytes,
-                              &m.msg) == BBANS_OK);
-    engine_digest(s, m.msg.tail, 4 * m.msg.tail_len);
-    CHECK(bbans_packed_decode(s->space, &m.msg, y, offset, 3, work,
-                              work_bytes) == BBANS_OK);
-    CHECK(fuzz_same(s->x, y, s->n * s->x_bytes));
     fuzz_message_free(&m);
     free(work);
     free(bytes);
     free(y);
 }
 
-/* Up to the first observation that is as the last. */
+/* As one message; with a bit flipped, it is refused or another one. */
+static inline void engine_packed(fuzz_sequence *s)
+{
+    const size_t words = bbans_sequence_tail_words(s->space, s->n);
+    const size_t cap = words + s->n * s->space->pop_words;
+    const uint32_t bit = fuzz_below(&s->in, 65536);
+    uint8_t *bytes = fuzz_memory(4 * cap + 8),
+            *again = fuzz_memory(4 * cap + 8);
+    uint8_t *y = fuzz_memory(s->n * s->x_bytes);
+    fuzz_input none = fuzz_begin(NULL, 0);
+    fuzz_message m = fuzz_message_of(&none, 1, 0, cap);
+    size_t work_bytes, n_bytes, n_again;
+    void *work = engine_work(s, s->n, &work_bytes);
+    bbans_status status;
+    uint64_t offset[4];
+
+    engine_cut(s, offset);
+    CHECK(bbans_packed_encode(s->space, s->x, offset, 3, work, work_bytes,
+                              &m.msg) == BBANS_OK);
+    CHECK(bbans_message_write(&m.msg, bytes, 4 * cap + 8, &n_bytes) ==
+          BBANS_OK);
+    engine_digest(s, bytes, n_bytes);
+    CHECK(bbans_packed_decode(s->space, &m.msg, y, offset, 3, work,
+                              work_bytes) == BBANS_OK);
+    CHECK(fuzz_same(s->x, y, s->n * s->x_bytes));
+    bytes[bit / 8 % n_bytes] ^= (uint8_t)(1u << bit % 8);
+    status = bbans_message_read(&m.msg, bytes, n_bytes);
+    if (status == BBANS_OK)
+        status = bbans_packed_decode(s->space, &m.msg, y, offset, 3, work,
+                                     work_bytes);
+    CHECK(status == BBANS_OK || status == BBANS_ERR_CORRUPT);
+    if (status == BBANS_OK) {
+        CHECK(bbans_packed_encode(s->space, y, offset, 3, work, work_bytes,
+                                  &m.msg) == BBANS_OK);
+        CHECK(bbans_message_write(&m.msg, again, 4 * cap + 8, &n_again) ==
+              BBANS_OK);
+        CHECK(n_again == n_bytes && fuzz_same(again, bytes, n_bytes));
+    }
+    fuzz_message_free(&m);
+    free(work);
+    free(bytes);
+    free(again);
+    free(y);
+}
+
+/* Up to the first observation that is as the last; and of any bytes. */
 static inline void engine_until(fuzz_sequence *s)
 {
     const uint8_t *last = s->x + (s->n - 1) * s->x_bytes;
-    size_t first = 0, n, n_bytes, work_bytes;
+    uint8_t *y = fuzz_memory(s->n * s->x_bytes), *bytes, *again;
+    size_t first = 0, n, n_bytes, n_again, work_bytes;
     void *work = engine_work(s, 1, &work_bytes);
-    uint8_t *bytes, *y;
     bbans_status status;
     fuzz_message m;
 
     while (!fuzz_same(s->x + first * s->x_bytes, last, s->x_bytes))
         first++;
     bytes = engine_encode(s, s->x, first + 1, &n_bytes);
-    y = fuzz_memory((first + 1) * s->x_bytes);
     m = engine_read(s->space, bytes, n_bytes, first + 1, &status);
     CHECK(status == BBANS_OK);
     CHECK(bbans_sequence_decode_until(s->space, &m.msg, y, first + 1, last, &n,
                                       work, work_bytes) == BBANS_OK);
     CHECK(n == first + 1 && fuzz_same(s->x, y, n * s->x_bytes));
+    fuzz_message_free(&m);
+    bytes[fuzz_below(&s->in, (uint32_t)n_bytes)] ^=
+        (uint8_t)fuzz_bits(&s->in, 1);
+    m = engine_read(s->space, bytes, n_bytes, s->n, &status);
+    if (status == BBANS_OK)
+        status = bbans_sequence_decode_until(s->space, &m.msg, y, s->n, last,
+                                             &n, work, work_bytes);
+    CHECK(status == BBANS_OK || status == BBANS_ERR_CORRUPT ||
+          status == BBANS_ERR_CAPACITY);
+    if (status == BBANS_OK) {
+        CHECK(n <= s->n &&
+              fuzz_same(y + (n - 1) * s->x_bytes, last, s->x_bytes));
+        again = engine_encode(s, y, n, &n_again);
+        CHECK(n_again == n_bytes && fuzz_same(again, bytes, n_bytes));
+        free(again);
+    }
     fuzz_message_free(&m);
     free(work);
     free(bytes);
@@ -274,7 +335,9 @@ static inline int engine_once(fuzz_sequence *s)
     if (what & 2)
         engine_bare(s, coded);
     if (coded && what & 4)
-        engine_many(s);
+        engine_batch(s);
+    if (coded && what & 128)
+        engine_packed(s);
     if (coded && what & 8)
         engine_cramped(s);
     if (coded && what & 16)

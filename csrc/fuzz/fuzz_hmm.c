@@ -4,7 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "engine.h"
 
-#define STATES_MOST 20
+#define FEW_STATES 20
+#define SPARSE 25 /* from here on few transitions make a sparse matrix */
 #define SYMBOLS_MOST 12
 #define LENGTH_MOST 16
 
@@ -42,12 +43,43 @@ static void filters(const bbans_hmm *hmm, const uint32_t *x, size_t n)
     free(edge);
 }
 
+/* Weights that no filter makes give useless numbers, but no more. */
+static void any_weights(fuzz_input *in, const bbans_hmm *hmm)
+{
+    uint32_t *predicted = fuzz_memory(4 * hmm->stride);
+    uint32_t *filtered = fuzz_memory(4 * hmm->stride);
+    uint32_t *edge = fuzz_memory(4 * (hmm->stride + 1));
+    const uint32_t slot = fuzz_below(in, (uint32_t)1 << hmm->prec);
+    const uint32_t x = fuzz_below(in, (uint32_t)hmm->symbols);
+    uint32_t start, freq, found = 0;
+    bbans_status status;
+    size_t i;
+
+    for (i = 0; i < hmm->stride; i++)
+        predicted[i] = (uint32_t)(fuzz_bits(in, 4) << fuzz_below(in, 32));
+    status = bbans_hmm_predict(hmm, predicted, x, &start, &freq);
+    CHECK(status == BBANS_OK || status == BBANS_ERR_TOTAL);
+    status =
+        bbans_hmm_predict_find(hmm, predicted, slot, &found, &start, &freq);
+    CHECK(status == BBANS_OK || status == BBANS_ERR_TOTAL ||
+          status == BBANS_ERR_INTERVAL);
+    CHECK(status != BBANS_OK || found < hmm->symbols);
+    CHECK(bbans_hmm_posterior(hmm, predicted, x % (hmm->states + 1), edge) ==
+          BBANS_OK);
+    CHECK(bbans_hmm_filter(hmm, predicted, &x, 1, filtered) == BBANS_OK);
+    free(predicted);
+    free(filtered);
+    free(edge);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_input in = fuzz_begin(data, size);
-    const size_t states = 1 + fuzz_below(&in, STATES_MOST);
+    const size_t kind = fuzz_below(&in, 256);
+    const size_t states =
+        kind < 224 ? 1 + kind % FEW_STATES : SPARSE + kind % 16;
     const size_t symbols = 1 + fuzz_below(&in, SYMBOLS_MOST);
-    const unsigned prec = 5 + fuzz_below(&in, BBANS_PREC_MAX - 4);
+    const unsigned prec = 6 + fuzz_below(&in, BBANS_PREC_MAX - 5);
     const size_t start_length = 1 + fuzz_below(&in, LENGTH_MOST);
     const size_t n = fuzz_below(&in, LENGTH_MOST + 1);
     const size_t rows = 1 + 2 * states,
@@ -71,8 +103,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                          memory_bytes) == BBANS_OK);
     fuzz_engine(&in, &hmm.space, x, n);
     FUZZ_EACH_ISA(isa)
-    if (n <= 3 || x[3] < symbols)
-        filters(&hmm, x, n);
+    {
+        fuzz_input rest = in;
+
+        if (n <= 3 || x[3] < symbols)
+            filters(&hmm, x, n);
+        any_weights(&rest, &hmm);
+    }
     free(mass);
     free(x);
     free(memory);

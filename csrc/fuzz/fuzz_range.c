@@ -36,6 +36,37 @@ static void decode(bbans_range_decoder *dec, const bbans_interval *v)
     CHECK(bbans_range_advance(dec, v->start, v->freq, v->total) == BBANS_OK);
 }
 
+/* Positions of any numbers are refused, and change nothing, or are some place.
+ */
+static void go_anywhere(fuzz_input *in, bbans_range_decoder *dec)
+{
+    const bbans_range_decoder before = *dec;
+    const uint32_t total = 1 + fuzz_below(in, BBANS_TOTAL_MAX);
+    bbans_range_position place, again;
+    uint32_t slot;
+
+    place.bytes = (size_t)fuzz_value(in);
+    place.low = (uint64_t)fuzz_value(in);
+    place.range = (uint64_t)fuzz_value(in);
+    if (fuzz_below(in, 2)) { /* those that could be */
+        place.bytes %= 64;
+        place.low >>= 1;
+        place.range = (place.range >> 1) | (uint64_t)1 << 55;
+    }
+    if (bbans_range_seek(dec, &place) != BBANS_OK) {
+        CHECK(memcmp(dec, &before, sizeof before) == 0);
+        return;
+    }
+    CHECK(bbans_range_tell_decoded(dec, &again) == BBANS_OK);
+    CHECK(memcmp(&again, &place, sizeof place) == 0);
+    CHECK(bbans_range_mark(dec, fuzz_below(in, 65536)) == BBANS_OK);
+    if (bbans_range_slot(dec, total, &slot) == BBANS_OK) {
+        CHECK(slot < total);
+        CHECK(bbans_range_advance(dec, slot, 1, total) == BBANS_OK);
+    }
+    (void)bbans_range_check(dec);
+}
+
 /* Intervals, each of a total of its own; the decoder goes back to one of them.
  */
 static void intervals(fuzz_input *in)
@@ -72,6 +103,7 @@ static void intervals(fuzz_input *in)
         decode(&dec, v + i);
     }
     CHECK(bbans_range_check(&dec) == BBANS_OK);
+    go_anywhere(in, &dec);
     CHECK(bbans_range_seek(&dec, &place) == BBANS_OK);
     for (i = back; i < n; i++)
         decode(&dec, v + i);

@@ -36,6 +36,16 @@ typedef struct {
 } golden_kept;
 
 typedef struct {
+    golden_bytes packed, plain; /* a model file in both forms */
+} golden_packed;
+
+typedef struct {
+    golden_bytes file;
+    size_t records;
+    uint32_t crc; /* of all records, each behind its length in 8 bytes */
+} golden_records;
+
+typedef struct {
     const char *name;
     golden_bytes file;
     bbans_status status;
@@ -1748,6 +1758,86 @@ static void test_kept(void)
         unload(&models[i]);
 }
 
+/* Load a model of either form. */
+static void load_any(loaded *m, const uint8_t *bytes, size_t n)
+{
+    size_t cap = 0;
+    uint8_t *plain;
+
+    if (bbans_model_unpack(bytes, n, NULL, 0, &cap) != BBANS_ERR_CAPACITY) {
+        load(m, bytes, n);
+        return;
+    }
+    plain = allocate(cap);
+    CHECK(bbans_model_unpack(bytes, n, plain, cap, &n) == BBANS_OK);
+    load(m, plain, n);
+    free(plain);
+}
+
+static void test_kept_models(void)
+{
+    size_t i, n, cap;
+
+    for (i = 0; i < COUNT(golden_packeds); i++) {
+        const golden_bytes packed = golden_packeds[i].packed;
+        const golden_bytes plain = golden_packeds[i].plain;
+        uint8_t *got;
+
+        CHECK(bbans_model_unpack(packed.bytes, packed.n, NULL, 0, &cap) ==
+              BBANS_ERR_CAPACITY);
+        got = allocate(cap);
+        CHECK(bbans_model_unpack(packed.bytes, packed.n, got, cap, &n) ==
+              BBANS_OK);
+        CHECK(n == plain.n && memcmp(got, plain.bytes, n) == 0);
+        free(got);
+        CHECK(bbans_model_pack(plain.bytes, plain.n, NULL, 0, &cap) ==
+              BBANS_ERR_CAPACITY);
+        got = allocate(cap);
+        CHECK(bbans_model_pack(plain.bytes, plain.n, got, cap, &n) == BBANS_OK);
+        CHECK(n == packed.n && memcmp(got, packed.bytes, n) == 0);
+        free(got);
+    }
+}
+
+static void test_kept_records(void)
+{
+    size_t i, k, n, size;
+
+    for (i = 0; i < COUNT(golden_record_files); i++) {
+        const golden_records *kept = &golden_record_files[i];
+        bbans_record_group groups[9];
+        bbans_records file;
+        uint32_t crc = 0;
+        loaded m;
+        void *work;
+
+        CHECK(bbans_records_open(&file, kept->file.bytes, kept->file.n) ==
+              BBANS_OK);
+        CHECK(bbans_records_scan(&file, kept->file.bytes, kept->file.n, groups,
+                                 COUNT(groups)) == BBANS_OK);
+        CHECK(file.records == kept->records && !file.cut && file.lost == 0);
+        if (file.model != NULL)
+            load_any(&m, file.model, file.model_bytes);
+        else
+            load_any(&m, golden_records_models[0].bytes,
+                     golden_records_models[0].n);
+        size = bbans_record_work_bytes(&m.model);
+        work = allocate(size);
+        for (k = 0; k < kept->records; k++) {
+            uint8_t record[8 + 500] = {0};
+
+            CHECK(bbans_records_get(&file, k, &m.model, record + 8, 500, &n,
+                                    work, size) == BBANS_OK);
+            record[0] = (uint8_t)n;
+            record[1] = (uint8_t)(n >> 8);
+            crc = bbans_crc32(crc, record, 8 + n);
+        }
+        CHECK(crc == kept->crc);
+        free(work);
+        unload(&m);
+    }
+}
+
 int main(void)
 {
     static const int arrays[] = {
@@ -1794,6 +1884,8 @@ int main(void)
     test_signal_noise();
     test_vectors();
     test_kept();
+    test_kept_models();
+    test_kept_records();
     for (k = 0; k < 3; k++)
         unload(&models[k]);
     printf("test_container: ok\n");
