@@ -287,6 +287,7 @@ class CCopy(Copy):
         most what it defines."""
         words = set(re.split(r"[_./]", path)) - {"bbans"}
         own = {f"test_{word}" for word in words}
+        own.add(Path(path).stem.replace("bbans_", "test_"))
         if "kernels" in words:
             own = {"test_kernels"}
         defined = set(re.findall(r"\bbbans_\w+(?=\()", text_of(path)))

@@ -11,6 +11,7 @@
 
 #define N 37
 #define PARTICLES 23
+#define MANY 71 /* mixtures of them are opened in parts */
 #define SEQUENCES 5
 #define WORK (1 << 20)
 #define WORDS (1 << 15)
@@ -297,6 +298,7 @@ static toy toy_of(int kind)
 
 static bbans_particles filter_of(toy *m, int ahead)
 {
+    const size_t particles = m->kind == REAL && !ahead ? MANY : PARTICLES;
     bbans_particle_model model;
     bbans_particles filter;
 
@@ -305,12 +307,12 @@ static bbans_particles filter_of(toy *m, int ahead)
     model.latents = model.observed = 2;
     model.symbols = m->kind == SYMBOLS ? 4 : 0;
     model.borrows = m->kind == COUNTS;
-    model.work_bytes = 2 * PARTICLES * 16;
+    model.work_bytes = 2 * particles * 16;
     model.prior = prior;
     model.likelihood = likelihood;
     model.lookahead = ahead ? lookahead : NULL;
     model.proposal = ahead ? proposal : NULL;
-    CHECK(bbans_particles_init(&filter, &model, PARTICLES, 99, 8) == BBANS_OK);
+    CHECK(bbans_particles_init(&filter, &model, particles, 99, 8) == BBANS_OK);
     return filter;
 }
 
