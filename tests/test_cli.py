@@ -872,3 +872,8 @@ def test_info_on_a_deep_state_space_model():
     for n in (30, 60, len(data) - 1):
         assert "of" in fails("info", write("model.bbm", data[:n]))
     assert "followed by other data" in fails("info", write("model.bbm", data + b"x"))
+
+
+def test_an_argument_that_no_name_can_have_is_refused(capsys):
+    assert main.main(["compress", "a\0b"]) == 1
+    assert "NUL" in capsys.readouterr().err

@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     command = words.pop(0) if words and words[0] in COMMANDS else None
     with standard_streams(), _signals():
+        if any("\0" in word for word in words):  # from Python: no system passes it on
+            say("an argument has a NUL, which no name of a file can have")
+            return EXIT_ERROR
         try:
             options = parser(command).parse_args(words)
             whole = options.run(options)
