@@ -75,7 +75,7 @@ def fit(path, checkpoint):
     _checkpoint._SHARE = 0  # after each update, however long that takes
     x = np.random.default_rng(0).integers(0, 4, 400)
     model = HMM.fit(
-        x, 3, n_iter=6, tol=0, threads=1, checkpoint=checkpoint, resume=True
+        x, 3, n_iter=4, tol=0, threads=1, checkpoint=checkpoint, resume=True
     )
     model.save(path)
     return 0
