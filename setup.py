@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 sys.path.insert(0, str(Path(__file__).parent / "packaging"))
-from options import DEBUG, LINK_OPTIONS, compile_options
+from options import COVERAGE, DEBUG, LINK_OPTIONS, compile_options
 
 
 def extension(
@@ -20,6 +20,7 @@ def extension(
         extra_link_args=LINK_OPTIONS,
         **options,
     )
+    made.cython_line_directives = COVERAGE  # lines are those of the .pyx
     # What Cython adds for memory views, once; it writes _cyutility.c.
     made.shared_utility_qualified_name = "bbans._cyutility"
     made.cython_directives = {

@@ -21,6 +21,7 @@ __all__ = [
     "as_generator",
     "as_instance",
     "as_integer",
+    "as_message",
     "as_parts",
     "as_real",
     "as_reals",
@@ -256,6 +257,22 @@ def empty_message() -> MessageError:
         "the message is empty: push first, or start it from other data, as "
         "Message.seeded(data, lanes)"
     )
+
+
+def as_message(value: Any) -> Any:
+    """What was given, if it is a message, an end of the range coder, or like them.
+
+    Raises
+    ------
+    ModelError
+        If it is none.
+    """
+    if not (hasattr(value, "push_interval") or hasattr(value, "peek")):
+        raise ModelError(
+            "message must be a Message, or an end of the range coder in a codec, not "
+            f"{reprlib.repr(value)}"
+        )
+    return value
 
 
 def no_value(status: int | None) -> SymbolError:

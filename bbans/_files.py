@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import reprlib
 import select
 import stat
 import sys
@@ -190,10 +191,16 @@ def is_plain(path: str | os.PathLike[str]) -> bool:
     """Is this a regular file, under a name of its own?
 
     /dev/stdin, /dev/fd/3 and the like are names for what is open, whatever that is.
+
+    Raises
+    ------
+    OSError
+        If something is there, and cannot be asked what it is.
     """
+    found = _status(os.fspath(path))
     folder = os.path.realpath(os.path.dirname(os.path.abspath(path)))
     streams = folder == "/dev" or folder.startswith("/proc/")
-    return os.path.isfile(path) and not streams
+    return found is not None and stat.S_ISREG(found.st_mode) and not streams
 
 
 def permissions(file: os.stat_result, group: int) -> int:
@@ -239,10 +246,16 @@ def replacing(
     ------
     FileExistsError
         Without `force`, if `path` exists.
+    TypeError
+        If `path` is neither a path nor a binary file.
     OSError
         If it cannot be written; the error has the name `path`.
     """
     if not isinstance(path, str | os.PathLike):
+        if not hasattr(path, "write"):
+            raise TypeError(
+                f"path must be a path or a binary file, not {reprlib.repr(path)}"
+            )
         yield path
         return
     name = os.fspath(path)
@@ -256,7 +269,9 @@ def replacing(
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
     like = found if source is None else source
     created = 0o666 & mode if like is None else 0o600
-    target = os.path.realpath(name)
+    # An error on the way to what is there must not make a link's own name of it.
+    strict = found is not None and os.name == "posix"
+    target = os.path.realpath(name, strict=strict)
     directory = os.path.dirname(target)
     temporary = os.path.join(directory, f".bbans-{os.urandom(8).hex()}")
     with _naming(name, temporary), _unfinished(temporary):

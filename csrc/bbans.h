@@ -127,7 +127,8 @@ typedef enum {
 
 /* Choose the kernels.  Returns what is now in use: BBANS_ISA_PORTABLE if this
  * machine or build lacks the one asked for.  Without this call those are in
- * use.  Call it before threads start: it writes the library's one global. */
+ * use.  It writes the library's one global, unless that set is in use: several
+ * threads may choose the same before they code, but not another while some do. */
 BBANS_API int bbans_isa_use(int isa);
 
 /* The instruction set in use. */
@@ -1241,7 +1242,8 @@ BBANS_API bbans_status bbans_hmm_filter_masses(const bbans_hmm *hmm,
 
 /* The next four functions trust weights, which come from each other: their sum
  * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights
- * from `states` on are 0.  Other weights give useless numbers, but no more. */
+ * from `states` on are 0.  Other weights give useless numbers, or ERR_TOTAL, but
+ * no more. */
 
 /* Forward messages, exact: n filter steps (docs/maths.md, "The frozen HMM").
  *   predicted  [stride] in: weights of the first state given the past
@@ -1268,7 +1270,7 @@ BBANS_API bbans_status bbans_hmm_predict(const bbans_hmm *hmm,
         uint32_t *freq);
 
 /* The symbol whose predictive interval holds `slot`, and the interval.
- * Returns ERR_{NULL,INTERVAL,TOTAL}. */
+ * ERR_TOTAL for other weights.  Returns ERR_{NULL,INTERVAL,TOTAL}. */
 BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
         const uint32_t *predicted, uint32_t slot, uint32_t *symbol,
         uint32_t *start, uint32_t *freq);

@@ -71,6 +71,16 @@ static inline int bbans_bit_length(uint64_t v)
 #endif
 }
 
+/* floor(log2(v)), v > 0. */
+static inline unsigned bbans_floor_log2(uint64_t v)
+{
+#ifdef __clang_analyzer__ /* it does not know why v is not 0 */
+    if (v == 0)
+        __builtin_unreachable();
+#endif
+    return (unsigned)bbans_bit_length(v) - 1;
+}
+
 /* floor(v / 2^shift); the result is below 2^32. */
 static inline uint32_t bbans_scaled(uint64_t v, int shift)
 {
@@ -325,6 +335,11 @@ static inline uint32_t bbans_hmm_edge(const bbans_hmm *hmm,
 {
     return (uint32_t)(bbans_hmm_mean(hmm, predicted, x) / sum);
 }
+
+/* What bbans_hmm_predict_find does, of weights that come from a filter. */
+void bbans_hmm_find(const bbans_hmm *hmm, const uint32_t *predicted,
+                    uint32_t slot, uint32_t *symbol, uint32_t *start,
+                    uint32_t *freq);
 
 /* Sum of the weights of states. */
 uint64_t bbans_predicted_sum(const uint32_t *predicted, size_t states);

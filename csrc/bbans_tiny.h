@@ -91,8 +91,9 @@ BBANS_API bbans_status bbans_tiny_decode(bbans_tiny_decoder *dec,
  *   work     [n_work] scratch, in rows of `states` words: with n + 2 rows each
  *            forward message is computed once; 2 sqrt(n) + 2, rounded up,
  *            suffice for any n, and then each is computed twice
- *   bytes    [cap] out; also the stack on the way, which may be 16 bytes longer
- *            than the result.  After an error its content is undefined.
+ *   bytes    [cap] out; also the message on the way: what suffices is 16 bytes
+ *            more than the result, and not less than 2 n + 10.  After an error
+ *            its content is undefined.
  *   n_bytes  out
  * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_tiny_encode(const bbans_tiny_hmm *hmm,

@@ -1,5 +1,8 @@
 """Fixtures that test files share; plain functions are in shared.py."""
 
+import os
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,9 @@ from shared import ISAS
 from tally import Tally
 
 from bbans._lib import lib
+
+with suppress(ImportError):  # where there is none, the tests that need it are skipped
+    import fcntl
 
 
 def pytest_addoption(parser):
@@ -42,3 +48,21 @@ def isa(request, best_isa_afterwards):
     """Run a test with each kind of kernels that this machine has."""
     lib.bbans_isa_use(ISAS[request.param])
     return request.param
+
+
+@pytest.fixture(scope="session")
+def tool(tmp_path_factory):
+    """The bbans in C, without vectors, whose kernels take most of the time to build:
+    once for all processes of this run of tests."""
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent
+    source, build = Path(__file__).resolve().parents[1] / "csrc", folder / "tool"
+    with (folder / "tool.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(
+            ["make", "-s", "-j4", "-C", source, f"BUILD={build}",
+             "CFLAGS=-O0 -DBBANS_PORTABLE", "tool"],
+            check=True,
+        )  # fmt: skip
+    return build / "bbans"

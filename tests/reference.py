@@ -231,6 +231,12 @@ class RangeDecoder(_Range):
     def advance(self, start, freq, total):
         self.narrow(start, freq, total)
 
+    def take(self, total, find):
+        """As Message.pop."""
+        symbol, start, freq = find(self.slot(total))
+        self.advance(start, freq, total)
+        return symbol
+
     def check(self):
         """Raise Damage unless finish() would have written this integer."""
         if self.j == 0:
@@ -471,13 +477,8 @@ def decode_run(decoder, hmm, p, past):
     """Yield the symbols that follow the past, without end."""
     xs = list(past)
 
-    def take(total, find):
-        symbol, start, freq = find(decoder.slot(total))
-        decoder.advance(start, freq, total)
-        return symbol
-
     while True:
-        x = hmm.decode_predicted(take, p, xs)
+        x = hmm.decode_predicted(decoder.take, p, xs)
         yield x
         _, p = filter_step(hmm, p, x, xs)
         xs.append(x)
@@ -3927,13 +3928,8 @@ def lgssm_range_encode(model, filtered, xs, first):
 def lgssm_range_decode(model, filtered, integer, first, end):
     decoder, xs = RangeDecoder(integer), []
 
-    def take(total, find):
-        symbol, start, freq = find(decoder.slot(total))
-        decoder.advance(start, freq, total)
-        return symbol
-
     for t in range(first, end):
-        xs.append(lgssm_predictive(model, t, filtered).decode(take))
+        xs.append(lgssm_predictive(model, t, filtered).decode(decoder.take))
         filtered = lgssm_filter(model, t, filtered, xs[-1])
     decoder.check()
     return xs
@@ -4365,13 +4361,28 @@ class Head:
             return [(sum(w[:v]), w[v], sum(w))]
         if self.law == "beta_binomial":
             return beta_binomial(self.high, rate(row[0]), rate(row[1])).intervals(v)
+        return self._mixture(row).intervals(v)
+
+    def _mixture(self, row):
         k, table = self.components, SHAPES[self.family]
         scales = [scale_of(s) for s in row[2 * k :]]
-        locations = row[k : 2 * k]
-        law = mixture(
-            table, weights_of(row[:k]), locations, scales, self.low, self.high
+        return mixture(
+            table, weights_of(row[:k]), row[k : 2 * k], scales, self.low, self.high
         )
-        return law.intervals(v)
+
+    def decode(self, outputs, take):
+        """take(total, find) is a pop."""
+        n = len(outputs) // self.width
+        rows = [outputs[i * n : (i + 1) * n] for i in range(self.width)]
+        return [self._value(row, take) for row in rows]
+
+    def _value(self, row, take):
+        if self.law == "mixture":
+            return self._mixture(row).decode(take)
+        values = range(1 + {"bernoulli": 1}.get(self.law, self.high))
+        spans = [self._of_value(row, v)[0] for v in values]
+        edges = [start for start, *_ in spans] + [spans[0][2]]
+        return take(spans[0][2], finder(edges))
 
 
 def scale_of(s):
@@ -4420,6 +4431,28 @@ def pop_located(message, table, mus, scales, leak=0):
     return values
 
 
+def take_located(take, table, mu, s):
+    """What located_intervals are of; take(total, find) is a pop."""
+    place = Place(table, mu, s)
+    half = place.half_bins
+
+    def find(slot):
+        q = bisect_right(range(-half, half), slot, key=place.edge) - half - 1
+        return q, place.edge(q), place.edge(q + 1) - place.edge(q)
+
+    q = take(2**28, find)
+    u = place.start(q if q >= 0 else -1 - q)
+    low_bits = place.bin_of(place.origin + u)[1]
+    for k in reversed(range(-(-low_bits // 28))):
+        width = 1 << (28 - min(low_bits - 28 * k, 28))
+
+        def part(slot, width=width):
+            return slot // width, slot - slot % width, width
+
+        u += take(2**28, part) << (28 * k)
+    return place.origin + (u if q >= 0 else -1 - u)
+
+
 class NetworkModel:
     """What VAEs and deep state space models share: networks by their names, in the
     order of their files."""
@@ -4440,12 +4473,13 @@ class NetworkModel:
         ]
         return [v for output in network.run(*kept) for v in output]
 
-    def pop(self, message, outputs):
-        return pop_located(message, SHAPES["gaussian"], *locations_and_scales(outputs))
-
-    def push(self, message, outputs, z):
+    def pop(self, message, outputs, leak=0):
         law = locations_and_scales(outputs)
-        push_located(message, SHAPES["gaussian"], *law, z)
+        return pop_located(message, SHAPES["gaussian"], *law, leak)
+
+    def push(self, message, outputs, z, leak=1):
+        law = locations_and_scales(outputs)
+        push_located(message, SHAPES["gaussian"], *law, z, leak)
 
     def standard(self, n):
         return [0] * n + [256 * self.grid] * n
@@ -4462,6 +4496,11 @@ class NetworkModel:
         """The intervals of latents that are modes, in the order of popping."""
         law = zip(*locations_and_scales(outputs, self.shift), mode, strict=True)
         return [located_intervals(SHAPES["gaussian"], *each) for each in law]
+
+    def take_plain(self, outputs, take):
+        """The modes."""
+        law = zip(*locations_and_scales(outputs, self.shift), strict=True)
+        return [take_located(take, SHAPES["gaussian"], *each) for each in law]
 
 
 class VAE(NetworkModel):
@@ -4498,6 +4537,33 @@ class VAE(NetworkModel):
                 outputs = self.run(f"prior_{level}", *above)
                 self.push(message, outputs, z[self.levels - level])
         self.push(message, self.standard(self.latents[-1]), z[0])
+
+    def push_posterior(self, message, x, z_next, z):
+        if self.order == "markov":
+            return self.push(message, self.run("posterior_1", x), z[0], 0)
+        for level in range(1, self.levels + 1):
+            above = z[: self.levels - level]
+            outputs = self.run(f"posterior_{level}", x, *above)
+            self.push(message, outputs, z[self.levels - level], 0)
+
+    def pop_prior(self, message, z_before):
+        z = [self.pop(message, self.standard(self.latents[-1]), 1)]
+        for level in range(self.levels - 1, 0, -1):
+            above = z[-1:] if self.order == "markov" else z
+            z.append(self.pop(message, self.run(f"prior_{level}", *above), 1))
+            if self.order == "markov":
+                outputs = self.run(f"posterior_{level + 1}", z[-1])
+                self.push(message, outputs, z[-2], 0)
+        return z[-1:] if self.order == "markov" else z
+
+    def take_start(self, belief, take):
+        """The observation of which start_intervals are."""
+        z = [self.fine(self.take_plain(self.standard(self.latents[-1]), take))]
+        given = slice(-1, None) if self.order == "markov" else slice(None)
+        for level in range(self.levels - 1, 0, -1):
+            outputs = self.run(f"prior_{level}", *z[given])
+            z.append(self.fine(self.take_plain(outputs, take)))
+        return self.head.decode(self.run("likelihood", *z[given]), take)
 
     def start_intervals(self, belief, x):
         modes, seen = {}, {}
@@ -4541,12 +4607,25 @@ class DeepSSM(NetworkModel):
     def prior(self, message, z_before, z):
         self.push(message, self.following(z_before), z)
 
-    def start_intervals(self, h, x):
-        def mode(h):
-            return self.mode(self.run("posterior", h, [0] * self.n))
+    def push_posterior(self, message, h, z_next, z):
+        outputs = self.run("posterior", h, z_next or [0] * self.n)
+        self.push(message, outputs, z, 0)
 
-        before = None if h is None else self.fine(mode(h))
-        z = mode(self.update(h, x))
+    def pop_prior(self, message, z_before):
+        return self.pop(message, self.following(z_before), 1)
+
+    def mode_given(self, h):
+        return self.mode(self.run("posterior", h, [0] * self.n))
+
+    def take_start(self, h, take):
+        """The observation of which start_intervals are."""
+        before = None if h is None else self.fine(self.mode_given(h))
+        z = self.take_plain(self.following(before), take)
+        return self.head.decode(self.likelihood(self.fine(z), h), take)
+
+    def start_intervals(self, h, x):
+        before = None if h is None else self.fine(self.mode_given(h))
+        z = self.mode_given(self.update(h, x))
         outputs = self.likelihood(self.fine(z), h)
         return self.plain(self.following(before), z) + self.head.intervals(outputs, x)
 
@@ -4563,6 +4642,19 @@ def network_push(model, message, xs):
         before = model.posterior(message, beliefs[t], z) if t > 0 else None
         model.prior(message, before, z)
         z = before
+
+
+def network_pop(model, message, n):
+    """n >= 1 observations, and the belief after them."""
+    belief, z, xs = None, None, []
+    for t in range(n):
+        before, z = z, model.pop_prior(message, z)
+        if t > 0:
+            model.push_posterior(message, belief, z, before)
+        xs.append(model.head.decode(model.likelihood(z, belief), message.pop))
+        belief = model.update(belief, xs[-1])
+    model.push_posterior(message, belief, None, z)
+    return xs, belief
 
 
 def network_range_encode(model, belief, xs):
@@ -4589,6 +4681,26 @@ def network_encode(model, xs, predictive=False):
         network_push(model, message, xs[:n])
     message.push(*interval(FLAG, flag), 16)
     return message.to_bytes()
+
+
+def network_range_decode(model, belief, integer, n):
+    decoder, xs = RangeDecoder(integer), []
+    for _ in range(n):
+        xs.append(model.take_start(belief, decoder.take))
+        belief = model.update(belief, xs[-1])
+    decoder.check()
+    return xs
+
+
+def network_decode(model, data, T, predictive=False):
+    n, message = T - model.tail_length, Message.from_bytes(data)
+    if predictive or n <= 0 or message.pop(16, finder(FLAG)) == 1:
+        return network_range_decode(model, None, message.to_int(), T)
+    xs, belief = network_pop(model, message, n)
+    first_bits = message.to_int()
+    if first_bits < model.start:
+        raise Damage("the schedule did not start from this integer")
+    return xs + network_range_decode(model, belief, first_bits, T - n)
 
 
 def network_model_file(model, kind="integers", predictive=False):
@@ -5299,6 +5411,39 @@ class Tree:
             message.push(*interval(edges_of(self.initial), z), 2**15)
             z = before
 
+    def pop(self, message, n):
+        """n >= 1 rows."""
+
+        def push_state(i, z_above, u, z):
+            w = self.choice(i, z_above, u)
+            if w[z] == 0:
+                raise Damage("the sender cannot have popped this state")
+            message.push(*interval(edges_of(w), z), sum(w))
+
+        def pop_below(i, z, x, u):
+            """The values of node i and below it; and u there."""
+            u[i] = [2**31] * len(self.initial)
+            for c in reversed(self.children[i]):
+                z_c = message.pop(2**15, finder(edges_of(self.masses(c, z))))
+                pop_below(c, z_c, x, u)
+                push_state(c, z, u, z_c)
+                u[i] = self.absorb(u[i], self.told(c, u[c]))
+            if self.variables[i] >= 0:
+                j = self.variables[i]
+                edges = edges_of(self.emissions[j][z])
+                x[j] = message.pop(2**self.prec, finder(edges))
+                u[i] = self.absorb(u[i], self.column(i, x))
+
+        xs, z, u = [], None, {}
+        for t in range(n):
+            before, z = z, message.pop(2**15, finder(edges_of(self.initial)))
+            if t > 0:
+                push_state(0, None, u, before)
+            xs.append([None] * len(self.emissions))
+            pop_below(0, z, xs[-1], u)
+        push_state(0, None, u, z)
+        return xs
+
     def predicted(self, x):
         """Yield each column and its edges, given what the row has before."""
         K = len(self.initial)
@@ -5336,8 +5481,7 @@ class Tree:
         for _ in range(n):
             x = [None] * len(self.emissions)
             for j, edges in self.predicted(x):
-                x[j], start, freq = finder(edges)(decoder.slot(2**self.prec))
-                decoder.advance(start, freq, 2**self.prec)
+                x[j] = decoder.take(2**self.prec, finder(edges))
             xs.append(x)
         decoder.check()
         return xs
@@ -5356,6 +5500,17 @@ def tree_encode(tree, xs, predictive=False):
         message = Message.from_int(tree.range_encode(xs))
         message.push(*interval(FLAG, 1), 16)
     return message.to_bytes()
+
+
+def tree_decode(tree, data, T, predictive=False):
+    n, message = T - tree.tail_length, Message.from_bytes(data)
+    if predictive or n <= 0 or message.pop(16, finder(FLAG)) == 1:
+        return tree.range_decode(message.to_int(), T)
+    xs = tree.pop(message, n)
+    first_bits = message.to_int()
+    if first_bits < tree.start:
+        raise Damage("the schedule did not start from this integer")
+    return xs + tree.range_decode(first_bits, T - n)
 
 
 def tree_model_file(tree, kind="integers", predictive=False):
@@ -5609,10 +5764,8 @@ def hierarchy_range_decode(model, p, integer, n):
     decoder, xs = RangeDecoder(integer), []
     for _ in range(n):
         found = finder(hierarchy_edges(model, p))
-        x, start, freq = found(decoder.slot(2**model.prec))
-        decoder.advance(start, freq, 2**model.prec)
-        _, p = hierarchy_filter(model, p, x)
-        xs.append(x)
+        xs.append(decoder.take(2**model.prec, found))
+        _, p = hierarchy_filter(model, p, xs[-1])
     decoder.check()
     return xs
 

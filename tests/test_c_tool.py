@@ -43,18 +43,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def tool(tmp_path_factory):
-    """The program, without vectors, whose kernels take most of the time to build."""
-    build = tmp_path_factory.mktemp("build")
-    subprocess.run(
-        ["make", "-s", "-j4", "-C", CSRC, f"BUILD={build}",
-         "CFLAGS=-O0 -DBBANS_PORTABLE", "tool"],
-        check=True,
-    )  # fmt: skip
-    return build / "bbans"
-
-
 @pytest.fixture(autouse=True)
 def directory(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
@@ -251,6 +239,21 @@ WORDS = [
     for line in SCENARIOS.replace("\n\n", "\n").replace("\n", " | ").split(" | ")
     if line.strip()
 ]
+
+
+def test_a_list_waits_for_a_pipe_that_does_not_block(tool):
+    write("a.bbz", PACKED)
+    words = ["-lq", *["a.bbz"] * 3000]  # several times what a pipe holds
+    drain, sink = os.pipe()
+    os.set_blocking(sink, False)
+    with subprocess.Popen([tool, *words], stdout=sink, stderr=sink) as process:
+        os.close(sink)
+        time.sleep(0.1)
+        with open(drain, "rb") as file:
+            lines = file.read().splitlines()
+    assert process.returncode == 0
+    assert len(lines) == 3000
+    assert all(line.endswith(b"a.bbz") for line in lines)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Fits that were stopped, at any moment, go on to the same bits."""
 
+import errno
 import json
 import os
 import random
@@ -286,6 +287,23 @@ def test_what_cannot_be_a_checkpoint(tmp_path):
         FITS["HMM"](resume=True)
     with pytest.raises(errors.ModelError, match="checkpoint must be a path, not 3"):
         FITS["HMM"](checkpoint=3)
+
+
+def test_a_checkpoint_that_cannot_be_looked_at_is_not_begun_anew(path, monkeypatch):
+    FITS["HMM"](checkpoint=path)
+    before = path.read_bytes()
+    stat = os.stat
+
+    def refuse(name, *rest, **options):
+        if os.fspath(name) == str(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return stat(name, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", refuse)
+        with pytest.raises(PermissionError):
+            FITS["HMM"](checkpoint=path, resume=True)
+    assert path.read_bytes() == before
 
 
 # ---- from the shell

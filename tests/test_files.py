@@ -310,6 +310,48 @@ def test_what_is_unfinished_can_be_discarded(tmp_path):
     assert os.listdir(tmp_path) == ["x"]
 
 
+# ---- what cannot be asked
+
+
+@pytest.fixture
+def blind(monkeypatch):
+    """After so many calls, a name cannot be asked what it is: an I/O error, once."""
+
+    def fail(call, after):
+        def once(path, *rest, **options):
+            nonlocal after
+            if os.fspath(path).endswith("x"):
+                after -= 1
+                if after == -1:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            return original(path, *rest, **options)
+
+        original = getattr(os, call)
+        monkeypatch.setattr(os, call, once)
+
+    return fail
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_file_that_cannot_be_looked_at_is_not_appended_to(tmp_path, blind, after):
+    write_file(tmp_path / "x", b"old")
+    blind("stat", after)
+    with pytest.raises(OSError, match="x"):
+        write_file(tmp_path / "x", b"new")
+    assert (tmp_path / "x").read_bytes() == b"old"
+
+
+@posix
+def test_a_link_that_cannot_be_looked_at_stays(tmp_path, blind):
+    write_file(tmp_path / "target", b"old")
+    (tmp_path / "x").symlink_to("target")
+    blind("lstat", 0)
+    with pytest.raises(OSError, match="x"):
+        write_file(tmp_path / "x", b"new")
+    assert (tmp_path / "x").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"old"
+
+
 # ---- names
 
 

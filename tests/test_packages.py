@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import io
+import json
 import os
 import re
 import shutil
@@ -172,3 +173,105 @@ def test_wheels_are_built_for_every_python_that_is_promised():
     built = re.findall(r"cp3(\d+)-", project["tool"]["cibuildwheel"]["build"])
     assert built == promised
     assert project["project"]["requires-python"] == f">=3.{promised[0]}"
+
+
+def pins(name):
+    lines = (ROOT / "packaging" / name).read_text("utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def test_the_gate_has_one_version_of_each_tool():
+    """All that is named anywhere, and what releases are built with is the same."""
+    toml = pytest.importorskip("tomllib", reason="Python 3.11 has it")
+    project = toml.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    named = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    for extra in ("test", "docs", "wasm", "packages", "dev"):
+        named += extras[extra]
+    names = {re.match(r"[\w.-]+", need)[0].replace("_", "-").lower() for need in named}
+    pinned = {name.replace("_", "-").lower() for name in pins("ci.txt")}
+    assert names - {"bbans"} <= pinned
+    assert pins("constraints.txt").items() <= pins("ci.txt").items()
+
+
+@pytest.fixture(scope="module")
+def packages():
+    path = ROOT / "tools" / "packages.py"
+    spec = importlib.util.spec_from_file_location("packages", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def released(sdist, tmp_path_factory):
+    """Copies of a source distribution, and a wheel of three files."""
+    folder = tmp_path_factory.mktemp("released")
+    shutil.copy(sdist, folder)
+    wheel = folder / "bbans-0.1.0-cp311-cp311-linux_x86_64.whl"
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    (named,) = re.findall(r"^dependencies = (\[.*\])$", project, re.MULTILINE)
+    needs = "".join(f"Requires-Dist: {need}\n" for need in json.loads(named))
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("bbans/_core.so", b"\x7fELF")
+        archive.writestr("bbans/data/text.bbm", b"model")
+        other = "Requires-Dist: torch>=2.1; extra == 'torch'\n"
+        archive.writestr("bbans-0.1.0.dist-info/METADATA", needs + other)
+    return folder / sdist.name, wheel
+
+
+@pytest.fixture
+def bills(packages, released, monkeypatch):
+    for name in packages.PUT_IN:
+        if lacking(name, 0):
+            pytest.skip(f"no {name}")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(DATE))
+    written = packages.write_bills(*released)
+    return {path.name: json.loads(path.read_text("utf-8")) for path in written}
+
+
+def test_bills_have_each_file_with_its_digest(packages, released, bills):
+    for path in released:
+        content = packages.content_of(path)
+        components = bills[f"{path.name}.cdx.json"]["components"]
+        files = {
+            c["name"]: c["hashes"][0]["content"] for c in components if "hashes" in c
+        }
+        assert files == {n: hashlib.sha256(b).hexdigest() for n, b in content.items()}
+        assert all(c["licenses"] for c in components if "hashes" in c)
+
+
+def test_the_bill_of_a_wheel_has_what_is_compiled_in_and_what_it_needs(released, bills):
+    bom = bills[f"{released[1].name}.cdx.json"]
+    others = [c for c in bom["components"] if "hashes" not in c]
+    assert [c["purl"].partition("@")[0] for c in others] == [
+        f"pkg:pypi/{name}" for name in ("cython", "cffi", "cffi", "numpy", "tqdm")
+    ]
+    assert bom["dependencies"][0]["dependsOn"] == [c["bom-ref"] for c in others]
+    subject = bom["metadata"]["component"]
+    assert subject["purl"] == bom["dependencies"][0]["ref"] == "pkg:pypi/bbans@0.1.0"
+    assert subject["hashes"][0]["content"] == digest(released[1])
+
+
+def test_the_bill_of_the_c_library_has_its_sources_alone(released, bills, tracked):
+    bom = bills["libbbans-0.1.0.tar.gz.cdx.json"]
+    files = {c["name"] for c in bom["components"]}
+    makefile = (ROOT / "csrc/Makefile").read_text("utf-8")
+    folders = re.search(r"^FOLDERS = (.*)$", makefile, re.MULTILINE)[1].split()
+    sources = {n for n in tracked if re.match(f"csrc/({'|'.join(folders)})/", n)}
+    assert sources < files < tracked
+    assert {"csrc/bbans.h", "csrc/tools/bbans.c", "LICENSE"} <= files
+    assert not any(re.match("csrc/(tests|fuzz|examples|embedded)/", n) for n in files)
+    assert bom["metadata"]["component"]["purl"] == "pkg:generic/libbbans@0.1.0"
+
+
+def test_bills_are_the_same_made_again_and_others_of_other_bytes(
+    packages, released, bills
+):
+    assert bills == {
+        path.name: json.loads(path.read_text("utf-8"))
+        for path in packages.write_bills(*released)
+    }
+    (a, b) = (packages.bill("bbans-0.tar.gz", {}, name, DATE) for name in "ab")
+    assert a["serialNumber"] != b["serialNumber"]
+    assert a["metadata"]["timestamp"] == "2023-11-14T22:13:21Z"

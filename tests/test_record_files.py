@@ -29,6 +29,7 @@ from bbans.errors import (
     VersionError,
     WrongModelError,
 )
+from bbans.records import file
 from bbans.records.groups import GROUP_RECORDS, RecordBytes, put_group, split
 
 BYTES = random_hmm(3, ALL_BYTES)
@@ -37,6 +38,13 @@ GROUP_HEADER = struct.Struct("<4sI I Q I")
 
 LINES = [f"line {i}: " + "ab" * (i % 7) for i in range(700)]
 MANY = [*LINES, "", "é€😀", "\0", "x" * 3000, "\ud800", "a\nb"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_synchronised(monkeypatch):
+    """That takes most of the time; test_faults.py, which cuts the power, needs it."""
+    monkeypatch.setattr(os, "fsync", lambda number: None)
+    monkeypatch.setattr(file, "_sync_data", lambda number: None)
 
 
 def raw(records):

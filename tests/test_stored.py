@@ -31,6 +31,8 @@ SECTIONS = {
     "Message": ["message"],
     "Model file": ["model"],
     "Network file": ["network"],
+    "Float model": ["float model"],
+    "Checkpoint": ["float model: a checkpoint"],
     "Container": ["container", "parts"],
     "Differences from a base": ["container: base"],
     "Chunks of array stores": ["chunk"],

@@ -20,6 +20,8 @@ NOISES = ["gaussian", "logistic", "laplace"]  # bbans_family
 KEYS = ["encode", "encode_predictive"]
 LINEAR = ["move", "first", "step", "emit", "noise", "ahead", "ahead_noise"]
 LINEAR += ["pull", "pull_noise"]
+# Codecs of the user, and tables of text.
+NOT_IN_C = ["base.bbz", "codec.bbz", "csv.bbz"]
 TINY = {"prec": 15, "states": 16, "symbols": 256}
 
 
@@ -318,7 +320,60 @@ def containers() -> str:
     ]
     parts += [struct_array("bytes", models, "models")]
     parts += [struct_array("file", files), struct_array("damaged", damaged)]
-    return "\n".join(parts)
+    return "\n".join([*parts, *kept()])
+
+
+def kept() -> list[str]:
+    """The containers of files/, but those whose first axis was another, and models that
+    they name."""
+    listed = json.loads((VECTORS / "kept.json").read_text())["files"]
+    parts: list[str] = []
+    files, models = [], []
+    for i, (name, facts) in enumerate(sorted(listed.items())):
+        if not name.endswith(".bbz") or "axis" in facts:
+            continue
+        path = VECTORS / "files" / name
+        model = -1
+        if path.with_suffix(".bbm").exists():
+            model = len(models)
+            file = path.with_suffix(".bbm").read_bytes().hex()
+            models.append(bytes_of(f"golden_kept_model_{i}", file, parts))
+        file = bytes_of(f"golden_kept_{i}", path.read_bytes().hex(), parts)
+        files.append(
+            f"{{{json.dumps(name)}, {file}, {facts['elements']}, "
+            f"UINT32_C({facts['crc32']}), {model}, {int(name in NOT_IN_C)}}}"
+        )
+    parts.append(struct_array("bytes", models, "kept_models"))
+    parts.append(struct_array("kept", files))
+    return [*parts, *kept_packed(), *kept_records(listed)]
+
+
+def kept_packed() -> list[str]:
+    """Model files in both forms."""
+    parts: list[str] = []
+    pairs = []
+    for i, path in enumerate(sorted((VECTORS / "files").glob("*-packed.bbm"))):
+        plain = path.with_name(path.name.replace("-packed", ""))
+        names = (f"golden_packed_{i}", f"golden_plain_{i}")
+        files = zip(names, (path, plain), strict=True)
+        both = [bytes_of(name, file.read_bytes().hex(), parts) for name, file in files]
+        pairs.append(f"{{{both[0]}, {both[1]}}}")
+    return [*parts, struct_array("packed", pairs)]
+
+
+def kept_records(listed: dict) -> list[str]:
+    """Record files, and the model of those that have none in them."""
+    parts: list[str] = []
+    folder, files = VECTORS / "files", []
+    model = bytes_of(
+        "golden_record_model", (folder / "text-records.bbm").read_bytes().hex(), parts
+    )
+    for i, path in enumerate(sorted(folder.glob("*.bbr"))):
+        facts = listed[path.name]
+        file = bytes_of(f"golden_records_{i}", path.read_bytes().hex(), parts)
+        files.append(f"{{{file}, {facts['records']}, UINT32_C({facts['crc32']})}}")
+    parts.append(struct_array("bytes", [model], "records_models"))
+    return [*parts, struct_array("records", files, "record_files")]
 
 
 def struct_array(kind: str, entries: list[str], name: str | None = None) -> str:

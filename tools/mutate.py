@@ -2,6 +2,7 @@
 the tests that concern the file; what survives them is a hole in them, or no fault.
 
     python tools/mutate.py --limit 400 --jobs 2 --json faults.jsonl
+    python tools/mutate.py --since v0.1.0 'csrc/records/*.c' bbans/records/*.py
 
 It works in copies, of csrc/ and of the installed package; results are kept as they
 come, so that the same command goes on where it stopped.  A fault in C is tried by the
@@ -36,9 +37,13 @@ PATTERNS = ["csrc/bbans_internal.h", "csrc/*/bbans_*.[ch]", "csrc/kernels/*.[ch]
 PATTERNS += ["bbans/**/*.py", "bbans/**/*.pyx"]
 # Data, declarations, and what is no part of the package when the tests run.
 LEFT_OUT = {"csrc/distributions/bbans_families.c", "bbans/_core_build.py"}
-if platform.machine() != "aarch64":
-    LEFT_OUT |= {f"csrc/kernels/{name}_neon.c" for name in ("hmm", "lanes")}
-LEFT_OUT.add("csrc/kernels/hmm_wasm.c")
+OTHERS = ["wasm"] if platform.machine() == "aarch64" else ["wasm", "neon"]
+LEFT_OUT |= {
+    path.relative_to(ROOT).as_posix()
+    for name in OTHERS
+    for path in (ROOT / "csrc").glob(f"*/*_{name}.[ch]")
+}
+C_OPTIONS = "-O1 -DCHECK_SHARE=8"  # as many trials as the gate has
 TEST_FILES = 6  # for a fault in Python
 PYTEST = ["-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider"]
 PYTEST += ["--hypothesis-seed=0"]
@@ -132,12 +137,27 @@ def faults(path: str) -> list[Fault]:
     return found
 
 
-def chosen(patterns: list[str], seed: int, limit: int) -> list[Fault]:
+def lines_since(commit: str, path: str) -> set[int]:
+    """Those that the commit has not."""
+    command = ["git", "diff", "--unified=0", commit, "--", path]
+    shown = subprocess.check_output(command, cwd=ROOT, text=True, errors="replace")
+    hunks = re.findall(r"^@@ \S+ \+(\d+)(?:,(\d+))? @@", shown, re.MULTILINE)
+    return {int(a) + n for a, count in hunks for n in range(int(count or 1))}
+
+
+def chosen(
+    patterns: list[str], seed: int, limit: int, since: str | None = None
+) -> list[Fault]:
     """Some of all files, more of large ones; then file by file."""
     paths = {p.relative_to(ROOT).as_posix() for q in patterns for p in ROOT.glob(q)}
     order = []
     for path in sorted(paths - LEFT_OUT):
         all_of_it = faults(path)
+        if since is not None:
+            recent = lines_since(since, path)
+            all_of_it = [fault for fault in all_of_it if fault.line in recent]
+        if not all_of_it:
+            continue
         random.Random(f"{seed} {path}").shuffle(all_of_it)
         share = math.sqrt(len(all_of_it))
         order += [((n + 1) / share, fault) for n, fault in enumerate(all_of_it)]
@@ -233,7 +253,12 @@ class CCopy(Copy):
 
     def make(self, target: str) -> tuple[str, str]:
         build = self.folder / "build"
-        options = [f"BUILD={build}", "CFLAGS=-O1", "WARNINGS=-w", build / target]
+        options = [
+            f"BUILD={build}",
+            f"CFLAGS={C_OPTIONS}",
+            "WARNINGS=-w",
+            build / target,
+        ]
         return run(["make", "-s", "-C", self.folder / "csrc", *options])
 
     def write(self, path: str, text: str) -> None:
@@ -356,12 +381,13 @@ def table(results: list[dict[str, object]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("patterns", nargs="*", default=PATTERNS, help="of files")
+    parser.add_argument("--since", metavar="COMMIT", help="in lines that it has not")
     parser.add_argument("--limit", type=int, default=100, help="how many faults")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=Path, help="where results are, a line each")
     options = parser.parse_args()
-    wanted = chosen(options.patterns, options.seed, options.limit)
+    wanted = chosen(options.patterns, options.seed, options.limit, options.since)
     done = []
     if options.json and options.json.exists():
         done = [json.loads(line) for line in options.json.read_text().splitlines()]

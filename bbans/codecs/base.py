@@ -1,4 +1,4 @@
-"""Codecs and functions that make them, as arguments."""
+"""Functions that make codecs, and nodes, as arguments."""
 
 from __future__ import annotations
 
@@ -7,27 +7,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from bbans.errors import ModelError
-from bbans.message.codec import Codec
 
-__all__ = ["as_codec", "as_function", "as_nodes"]
+__all__ = ["as_function", "as_nodes"]
 
-V = TypeVar("V")
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def as_codec(codec: Codec[V], name: str) -> Codec[V]:
-    """The codec that was given, if it can push and pop.
-
-    Raises
-    ------
-    ModelError
-        If it is none.
-    """
-    if isinstance(codec, type) or not (
-        hasattr(codec, "push") and hasattr(codec, "pop")
-    ):
-        raise ModelError(f"{name} must be a codec, with push and pop, not {codec!r}")
-    return codec
 
 
 def as_function(function: F, name: str) -> F:

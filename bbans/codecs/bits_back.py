@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from bbans.codecs.base import as_codec, as_function
-from bbans.message.codec import Codec
+from bbans.codecs.base import as_function
+from bbans.message.codec import Codec, as_codec
 
 __all__ = ["BitsBack"]
 

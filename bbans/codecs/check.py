@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
-from bbans.codecs.base import as_codec
 from bbans.codecs.iid import decode_iid, encode_iid
 from bbans.codecs.metered import Metered, random_bits
 from bbans.codecs.schedule import PredictiveGraph, Schedule
@@ -26,7 +25,7 @@ from bbans.codecs.state_space import (
     likelihood,
 )
 from bbans.errors import BbansError, MessageError, ModelError
-from bbans.message.codec import Codec
+from bbans.message.codec import Codec, as_codec
 from bbans.message.message import Message
 from bbans.message.range_coder import RangeDecoder, RangeEncoder
 

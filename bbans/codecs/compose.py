@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from bbans._arguments import as_integer
-from bbans.codecs.base import as_codec
 from bbans.errors import ModelError, SymbolError
-from bbans.message.codec import Codec
+from bbans.message.codec import Codec, as_codec
 
 __all__ = ["Dependent", "Repeat", "Serial"]
 
@@ -141,7 +140,7 @@ def _listed(codecs: Iterable[Any], name: str) -> tuple[Any, ...]:
 
 
 def _check_count(value: Any, count: int) -> None:
-    if not isinstance(value, Sequence | np.ndarray):
+    if not isinstance(value, Sequence) and np.ndim(value) == 0:
         raise SymbolError(f"expected a tuple of {count} values, not {value!r}")
     if len(value) != count:
         raise SymbolError(f"expected {count} values, not {len(value)}")

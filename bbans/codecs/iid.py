@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from bbans._arguments import as_instance, as_integer
-from bbans.codecs.base import as_codec
 from bbans.codecs.start import (
     DIFFER,
     Pops,
@@ -21,7 +20,7 @@ from bbans.codecs.start import (
     push_count,
 )
 from bbans.errors import CorruptError
-from bbans.message.codec import Codec
+from bbans.message.codec import Codec, as_codec
 from bbans.message.message import Message
 
 __all__ = ["decode_iid", "encode_iid"]

@@ -9,12 +9,12 @@ import numpy as np
 
 from bbans._arguments import as_integer
 from bbans._lib import check, ffi, lib
-from bbans.codecs.base import as_codec, as_function
+from bbans.codecs.base import as_function
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Uniform, Weighted
 from bbans.distributions.fixed_point import c_array
 from bbans.errors import MessageError, ModelError, SymbolError
-from bbans.message.codec import Codec
+from bbans.message.codec import Codec, as_codec
 from bbans.message.message import Message
 
 __all__ = ["ImportanceSampling"]

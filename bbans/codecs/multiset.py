@@ -9,14 +9,14 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_integer, not_integers
+from bbans._arguments import as_array, as_integer, as_message, not_integers
 from bbans._lib import as_uint32, ffi, lib, pointer
-from bbans.codecs.base import as_codec, as_function
+from bbans.codecs.base import as_function
 from bbans.codecs.start import DIFFER, Pops, Pushes, observations
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Uniform
 from bbans.errors import CorruptError, ModelError, SymbolError
-from bbans.message.codec import Codec
+from bbans.message.codec import Codec, as_codec
 from bbans.message.message import Message
 
 __all__ = ["Multiset", "Permutation"]
@@ -94,6 +94,7 @@ class Multiset(Generic[V]):
         if self._integers is not None and isinstance(message, Message):
             self._integers.push(message, value)
             return
+        as_message(message)
         items = self._listed(value)
         keys = [self._sorted_by(item) for item in items]
         for k in range(self._n, 0, -1):
@@ -269,6 +270,7 @@ class Permutation:
         """The same bytes one by one, for coders other than a message."""
         if (np.sort(order) != np.arange(self._n)).any():
             raise _no_permutation(order)
+        as_message(message)
         left = order.tolist()
         where = np.argsort(order).tolist()
         for i in range(self._n - 1, -1, -1):

@@ -17,7 +17,7 @@ from bbans._arguments import (
     as_integer,
     as_parts,
 )
-from bbans.codecs.base import as_codec, as_nodes
+from bbans.codecs.base import as_nodes
 from bbans.codecs.chain import Chain, PredictiveChain
 from bbans.codecs.metered import random_bits
 from bbans.codecs.start import (
@@ -39,7 +39,7 @@ from bbans.codecs.state_space import (
     start_bits,
 )
 from bbans.errors import CorruptError, ModelError, SymbolError
-from bbans.message.codec import Codec
+from bbans.message.codec import Codec, as_codec
 from bbans.message.message import Message
 from bbans.message.range_coder import RangeDecoder, RangeEncoder
 
@@ -235,6 +235,8 @@ class Schedule:
         A chain that is popped from the observation upwards gives Bit-Swap, a top-down
         hierarchy from its top BB-ANS, states from the last to the first IconoCLaSM.
         """
+        if not hasattr(model, "parents"):
+            raise ModelError(f"model must be a GraphModel, not {reprlib.repr(model)}")
         pops = as_nodes(latents, "latents")
         nodes = [*pops, *as_nodes(observations, "observations")]
         if len({*nodes}) < len(nodes):

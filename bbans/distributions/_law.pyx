@@ -9,6 +9,7 @@ from libc.stdint cimport uint32_t, uintptr_t
 cimport cython
 import numpy as np
 
+from bbans._arguments import as_message
 from bbans._lib import check, ffi, lib
 from bbans.errors import SymbolError
 
@@ -65,11 +66,25 @@ cdef class Law:
         ------
         SymbolError
             If they are no integers of `shape`, or one cannot be coded.
+        ModelError
+            If `message` is neither a message nor an end of the range coder.
         """
         if type(value) is not int or self.shape:
             value = self._fitting(value)
-        message.push(self, value)
+        if isinstance(message, Law):    # which would push this one in turn, for ever
+            as_message(message)
+        try:
+            message.push(self, value)
+        except AttributeError:
+            as_message(message)
+            raise
 
     def pop(self, message):
         """Pop an int, or an array of `shape` and `dtype`."""
-        return message.pop(self)
+        if isinstance(message, Law):
+            as_message(message)
+        try:
+            return message.pop(self)
+        except (AttributeError, KeyError):    # the last of a dict
+            as_message(message)
+            raise

@@ -482,7 +482,7 @@ def as_shape(shape: Any) -> tuple[int, ...]:
         return shape  # as of an array: quick
     try:
         return np.broadcast_shapes(shape)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # the last of too many axes
         raise ModelError(f"shape must be one of an array, not {shape!r}") from None
 
 

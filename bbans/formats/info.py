@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, BinaryIO, cast
 
+from bbans._arguments import check_file
 from bbans._files import Resumed, read_full
 from bbans._kinds import (
     CONTAINER,
@@ -41,7 +42,10 @@ def describe(file: BinaryIO) -> dict[str, Any]:
     ------
     FormatError, VersionError, TruncatedError, CorruptError
         If it is none of these, or not whole.
+    TypeError
+        If `file` is no binary file.
     """
+    check_file(file, "file", "read")
     start = read_full(file, START_BYTES)
     whole = cast(BinaryIO, Resumed(start, file))
     magic = start[: len(MODEL)]

@@ -179,6 +179,9 @@ class ContainerFile:
                 found += [slice(None)] * n_left
             else:
                 found.append(key if isinstance(key, slice) else operator.index(key))
+        for axis, (key, n) in enumerate(zip(found, self.shape, strict=True)):
+            if not isinstance(key, slice) and not -n <= key < n:
+                raise IndexError(f"index {key} is out of range for axis {axis}, of {n}")
         return found
 
     def _rows(self, low: int, high: int, keys: list[slice | int]) -> NDArray[Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Codec"]
+from bbans.errors import ModelError
+
+__all__ = ["Codec", "as_codec"]
 
 V = TypeVar("V")
 
@@ -26,3 +28,18 @@ class Codec(Protocol[V]):
     def pop(self, message: Any) -> V:
         """Take a value from the message: the inverse of `push`. From a message
         of random bits this draws a sample."""
+
+
+def as_codec(codec: Codec[V], name: str) -> Codec[V]:
+    """The codec that was given, if it can push and pop.
+
+    Raises
+    ------
+    ModelError
+        If it is none.
+    """
+    if isinstance(codec, type) or not (
+        hasattr(codec, "push") and hasattr(codec, "pop")
+    ):
+        raise ModelError(f"{name} must be a codec, with push and pop, not {codec!r}")
+    return codec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,7 @@ class Message(MessageArrays):
         array([1, 2, 3], dtype=uint32)
         """
         try:
-            words, *heads = map(operator.index, position)
+            words, *heads = map(operator.index, islice(position, self.lanes + 2))
         except (TypeError, ValueError):
             words, heads = -1, []
         if len(heads) != self.lanes or not 0 <= words <= self._c.tail_len:

@@ -13,7 +13,7 @@ from bbans._arguments import as_instance, as_integer
 from bbans._lib import check, ffi, lib, pointer
 from bbans.errors import MessageError
 from bbans.message._message import FIRST_IN_FIRST_OUT, DecoderArrays, EncoderArrays
-from bbans.message.codec import Codec
+from bbans.message.codec import Codec, as_codec
 from bbans.message.message import Message, as_total
 
 __all__ = ["RangeDecoder", "RangeEncoder"]
@@ -86,6 +86,9 @@ class RangeEncoder(_RangeCoder, EncoderArrays):
         try:
             codec.push(self, value)
             self._encode()
+        except AttributeError:
+            as_codec(codec, "codec")
+            raise
         finally:
             self._drop()
 
@@ -159,7 +162,11 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
 
     def decode(self, codec: Codec[V]) -> V:
         """Return the next value; inverse of `RangeEncoder.encode`."""
-        return codec.pop(self)
+        try:
+            return codec.pop(self)
+        except (AttributeError, LookupError):
+            as_codec(codec, "codec")
+            raise
 
     def peek(self, total: int) -> NDArray[np.uint32]:
         """Return the next slot, shape (1,), as from a message of one lane."""

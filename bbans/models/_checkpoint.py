@@ -68,7 +68,7 @@ class Checkpoint(os.PathLike[str]):
         if os.path.isdir(self._path):  # or an hour later
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR), self._path)
         os.stat(os.path.dirname(os.path.abspath(self._path)))
-        self.found = bool(resume) and os.path.exists(self._path)
+        self.found = bool(resume) and _exists(self._path)
         if self.found:
             self._read()
         self.require(fit=fit)
@@ -235,6 +235,16 @@ def opened(
     found = Checkpoint(checkpoint, resume, fit)
     found.require(**facts)
     return found
+
+
+def _exists(path: str) -> bool:
+    """Whether there is such a file; what cannot be known is an error, since a fit that
+    begins anew replaces it."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 # ---- facts

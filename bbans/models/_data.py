@@ -188,7 +188,7 @@ def infer_alphabet(
         return Alphabet("".join(sorted(characters)), ends=ends)
     if "bytes" in kinds:
         return Alphabet(256, kind="bytes", ends=ends)
-    most = MAX_SYMBOLS - ends
+    most = MAX_SYMBOLS - bool(ends)
     if most < M:
         raise ModelError(
             f"symbol {M - 1} is above {most - 1}: give the values that occur "

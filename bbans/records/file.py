@@ -28,6 +28,7 @@ from bbans.errors import (
 from bbans.frozen.base import FrozenModel, as_model
 from bbans.records.codec import RecordCodec
 from bbans.records.groups import (
+    GROUP_MARK,
     TERMINATOR_MAX,
     RecordBytes,
     mapped,
@@ -44,6 +45,9 @@ Record: TypeAlias = str | bytes
 _BATCH = 4096
 _BATCH_BYTES = 1 << 22
 
+
+_UNMARKED = bytes(len(GROUP_MARK))
+_sync_data = getattr(os, "fdatasync", os.fsync)  # some systems have no such service
 
 # The first byte of a message that is stored, and behind which the record is.
 _STORED = bytes([lib.BBANS_RECORD_STORED])
@@ -413,20 +417,29 @@ class Records(Sequence[Any]):
             self._refreshed()  # others may have appended
             view = self._view
             at, first = view.n_bytes, view.n_records
-            parts = []
+            parts: list[bytes] = []
+            places: list[int] = []
             for group in split(messages):
                 last = first + len(group) == view.n_records + len(messages)
-                parts.append(
-                    put_group(at, first, group, self.checksums, last and unterminated)
+                part = put_group(
+                    at, first, group, self.checksums, last and unterminated
                 )
-                at, first = at + len(parts[-1]), first + len(group)
+                parts += _UNMARKED, part[len(_UNMARKED) :]
+                places.append(at)
+                at, first = at + len(part), first + len(group)
             if view.is_cut:  # the rest of which would be what follows
                 file.seek(view.end)
                 write_full(file, bytes(view.n_bytes - view.end))
                 os.fsync(file.fileno())
+            # What is not on disk yet a power cut may leave in any state. So groups are
+            # written without their marks, and are there when these are, one by one.
             file.seek(view.n_bytes)
             write_full(file, b"".join(parts))
             os.fsync(file.fileno())
+            for place in places:
+                file.seek(place)
+                write_full(file, GROUP_MARK)
+                _sync_data(file.fileno())
             self._refreshed()
 
     def compact(self) -> None:
@@ -550,7 +563,7 @@ def write_records(
         Asked when there are no more records: does the terminator not follow the last?
     """
     codec = _as_codec(model)
-    terminator = as_bytes(terminator, "terminator")
+    checksums, terminator = bool(checksums), as_bytes(terminator, "terminator")
     if len(terminator) > TERMINATOR_MAX:
         raise ModelError(
             f"terminator has {len(terminator)} bytes: it may have {TERMINATOR_MAX}"

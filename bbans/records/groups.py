@@ -19,6 +19,7 @@ from bbans.records._find import Finder
 
 __all__ = [
     "GROUP_BYTES",
+    "GROUP_MARK",
     "GROUP_RECORDS",
     "TERMINATOR_MAX",
     "RecordBytes",
@@ -34,6 +35,7 @@ TERMINATOR_MAX = lib.BBANS_RECORDS_TERMINATOR_MAX
 # A group is read whole when the first of its records is: at 4 KB it takes as long to
 # check as a few symbols to decode, and its 28 bytes are little among so many records.
 GROUP_RECORDS = 256
+GROUP_MARK = b"\x89bbg"  # what a group begins with
 GROUP_BYTES = 1 << 16
 
 

@@ -403,9 +403,7 @@ static unsigned log2_lanes_of(size_t n, uint64_t cost)
 {
     const uint64_t lanes = cost >> 10 < n >> 12 ? cost >> 10 : n >> 12;
 
-    return lanes < 8     ? 2
-           : lanes < 128 ? (unsigned)bbans_bit_length(lanes) - 1
-                         : 7;
+    return lanes < 8 ? 2 : lanes < 128 ? bbans_floor_log2(lanes) : 7;
 }
 
 /* ---- Encoding ------------------------------------------------------------ */
@@ -454,7 +452,7 @@ static void finish_tail(bytes_states *s)
 
 static void put_state(bit_writer *w, uint32_t x)
 {
-    const unsigned low = (unsigned)bbans_bit_length(x) - 1;
+    const unsigned low = bbans_floor_log2(x);
 
     bbans_bits_put(w, low - 15, 4);
     bbans_bits_put(w, x - ((uint32_t)1 << low), low);
@@ -750,7 +748,7 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
         bbans_freq_of_counts(row.count, row.n, bits, row.freq);
         enc->tokens[n_tokens++] = (uint8_t)(bits + 1);
         for (i = j = 0; j < row.n; i = row.rank[j++] + 1u) {
-            const unsigned low = (unsigned)bbans_bit_length(row.freq[j]) - 1;
+            const unsigned low = bbans_floor_log2(row.freq[j]);
             uint32_t f = (uint32_t)row.freq[j] << (all.prec - bits);
             size_t run = row.rank[j] - i;
 

@@ -55,7 +55,7 @@ static int get_unary(bit_reader *r, unsigned most, unsigned *n)
 /* Elias gamma: v >= 1 as its bit length in unary, then its lower bits. */
 void bbans_gamma_put(bit_writer *w, uint32_t v)
 {
-    const unsigned low = (unsigned)bbans_bit_length(v) - 1;
+    const unsigned low = bbans_floor_log2(v);
 
     put_unary(w, low);
     bbans_bits_put(w, v - ((uint32_t)1 << low), low);
@@ -172,7 +172,7 @@ int bbans_freq_read(bit_reader *r, uint16_t *freq, size_t n, unsigned prec)
  * bits. */
 static unsigned rice_bits(size_t n, uint32_t count)
 {
-    return (unsigned)bbans_bit_length(n / count) - 1;
+    return bbans_floor_log2(n / count);
 }
 
 void bbans_patches_write(bit_writer *w, const uint32_t *at, size_t n_at,
@@ -241,7 +241,7 @@ static const uint32_t log2_of[65] = {
 
 uint32_t bbans_log2(uint32_t v)
 {
-    const unsigned whole = (unsigned)bbans_bit_length(v) - 1;
+    const unsigned whole = bbans_floor_log2(v);
     /* v = 2^whole (1 + rest / 2^22), between two entries 2^16 rests apart. */
     const uint32_t rest =
         (uint32_t)(((uint64_t)v << 22 >> whole) - ((uint32_t)1 << 22));

@@ -506,7 +506,8 @@ bbans_status bbans_tiny_decode(bbans_tiny_decoder *dec, uint8_t *symbol,
             status = pop_symbol(dec, symbol);
         } else {
             status = range_symbol(dec, symbol);
-            filter(dec->hmm, *symbol, dec->predicted, dec->filtered);
+            if (status == BBANS_OK)
+                filter(dec->hmm, *symbol, dec->predicted, dec->filtered);
         }
         dec->t++;
         if (dec->t == dec->n && status == BBANS_OK)

@@ -380,18 +380,16 @@ static uint64_t last_of_level(uint64_t most, int level)
 
 static void list_far(bbans_intervals *to, uint64_t far, uint64_t most)
 {
-    const int level = bbans_bit_length(far + 1) - 1;
+    const int level = (int)bbans_floor_log2(far + 1);
 
-    bbans_list_below(to, (uint64_t)level,
-                     (uint64_t)bbans_bit_length(most + 1) - 1);
+    bbans_list_below(to, (uint64_t)level, bbans_floor_log2(most + 1));
     bbans_list_below(to, far + 1 - ((uint64_t)1 << level),
                      last_of_level(most, level));
 }
 
 static uint64_t find_far(bbans_source *from, uint64_t most)
 {
-    const int level =
-        (int)bbans_find_below(from, (uint64_t)bbans_bit_length(most + 1) - 1);
+    const int level = (int)bbans_find_below(from, bbans_floor_log2(most + 1));
 
     return ((uint64_t)1 << level) - 1 +
            bbans_find_below(from, last_of_level(most, level));

@@ -126,7 +126,7 @@ static inline int32_t bbans_bin_of(const bbans_place *place, uint64_t u,
         *low_bits = place->width;
         return (int32_t)v;
     }
-    octave = (unsigned)bbans_bit_length(v) - 1 - place->middle_bits;
+    octave = bbans_floor_log2(v) - place->middle_bits;
     shift = place->middle_bits - BBANS_OCTAVE_BITS + octave;
     *low_bits = place->width + shift;
     /* 2^middle_bits + 16 octave + (v >> shift) - 16, and v >> shift < 32. */

@@ -49,7 +49,7 @@ static inline uint32_t bbans_between(const uint32_t *cells, uint32_t at,
 /* By the 24 highest bits of n > 0. */
 static inline int32_t bbans_log2_24(uint64_t n)
 {
-    const int e = bbans_bit_length(n) - 1;
+    const int e = (int)bbans_floor_log2(n);
     const uint64_t m = e < 23 ? n << (23 - e) : n >> (e - 23);
 
     return e * (1 << 24) +

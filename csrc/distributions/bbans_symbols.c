@@ -547,7 +547,7 @@ static bbans_status bernoulli_code(const bbans_distribution *d,
         return BBANS_ERR_TYPE;
     memset(&c.model, 0, sizeof c.model);
     c.loops = &bernoulli_loops;
-    c.model.prec = (unsigned)bbans_bit_length(d->total) - 1;
+    c.model.prec = bbans_floor_log2(d->total);
     c.row = NULL;
     c.one = (const uint32_t *)d->array[0].data;
     c.share = NULL;
@@ -579,7 +579,7 @@ static void uniform_coder(coder *c, uint32_t total)
 {
     memset(&c->model, 0, sizeof c->model);
     c->loops = &uniform_loops;
-    c->model.prec = (unsigned)bbans_bit_length(total) - 1;
+    c->model.prec = bbans_floor_log2(total);
     c->row = NULL;
     c->one = NULL;
     c->share = NULL;

@@ -47,7 +47,7 @@ static inline uint32_t bbans_source_take(bbans_source *from, uint32_t total)
     if ((total & (total - 1)) != 0)
         return bbans_lane_take_slot(&from->lane, total);
     slot = (uint32_t)from->lane.x & (total - 1);
-    from->lane.x >>= bbans_bit_length(total) - 1;
+    from->lane.x >>= bbans_floor_log2(total);
     return slot;
 }
 

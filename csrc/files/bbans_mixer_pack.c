@@ -103,7 +103,7 @@ static void start_walk(walk *w)
 
 static unsigned next_node(walk *w)
 {
-    const unsigned k = (unsigned)bbans_bit_length(w->next) - 1;
+    const unsigned k = bbans_floor_log2(w->next);
 
     w->next ^= 1u << k;
     return k;

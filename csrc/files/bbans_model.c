@@ -837,7 +837,7 @@ bbans_status bbans_model_build(bbans_model *model, void *memory,
                                size_t memory_bytes)
 {
     bbans_frozen *const frozen = (bbans_frozen *)memory;
-    uint8_t *const rest = (uint8_t *)memory + FROZEN_BYTES;
+    uint8_t *rest;
     bbans_status status;
     size_t bytes;
     layout l;
@@ -849,6 +849,7 @@ bbans_status bbans_model_build(bbans_model *model, void *memory,
         return BBANS_ERR_SIZE;
     if (memory_bytes < bytes)
         return BBANS_ERR_CAPACITY;
+    rest = (uint8_t *)memory + FROZEN_BYTES;
     if (has_networks(model->bytes[TYPE]))
         status = build_latent(frozen, model->bytes, &l, rest);
     else if (is_gaussian(model->bytes[TYPE]))

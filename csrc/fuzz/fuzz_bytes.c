@@ -1,133 +1,160 @@
 /* Fuzz the byte coder: any bytes as a block, and any bytes through a round
- * trip. With libFuzzer by -fsanitize=fuzzer, else over the files it is given,
- * or with none over blocks that it makes and damages itself: make fuzz.
+ * trip; what stands at some places of any bytes, as patches.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans.h"
-#include "../tests/check.h"
+#include "../bytes/bbans_bytes_internal.h"
+#include "blocks.h"
 
-#include <string.h>
+#define N_MOST 2048
+#define PLACES_MOST 60
+#define HEAD 4
 
-#define N_MAX ((size_t)1 << 20)
+const size_t fuzz_size_most = 1000;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Every buffer is of exactly its size, for the sanitizer to see its ends. */
-static void as_block(const uint8_t *data, size_t size, int isa)
+static size_t encode(const void *form, const uint8_t *data, size_t n,
+                     uint8_t *block, size_t cap)
 {
-    size_t n, written;
+    const size_t work_bytes = bbans_bytes_work_bytes(n);
+    void *work = fuzz_work(work_bytes);
+    size_t n_bytes;
 
-    if (bbans_bytes_size(data, size, &n) == BBANS_OK && n <= N_MAX) {
-        const size_t work_bytes = bbans_bytes_work_bytes(n);
-        uint8_t *out = malloc(n + 1), *work = malloc(work_bytes);
+    CHECK(bbans_bytes_compress(data, n, *(const int *)form, block, cap,
+                               &n_bytes, work, work_bytes) == BBANS_OK);
+    return n_bytes;
+}
 
-        CHECK(out != NULL && work != NULL);
-        bbans_isa_use(isa);
-        if (bbans_bytes_decompress(data, size, out, n, &written, work,
-                                   work_bytes) == BBANS_OK)
-            CHECK(written == n);
-        free(out);
-        free(work);
+static bbans_status decode(const void *form, const uint8_t *block,
+                           size_t n_bytes, uint8_t *data, size_t n)
+{
+    const size_t work_bytes = bbans_bytes_work_bytes(n);
+    void *work = fuzz_work(work_bytes);
+    size_t written;
+    const bbans_status status = bbans_bytes_decompress(
+        block, n_bytes, data, n, &written, work, work_bytes);
+
+    (void)form;
+    if (status == BBANS_OK) { /* a damaged block may be of fewer */
+        CHECK(written <= n);
+        memset(data + written, 0xA5, n - written);
     }
+    return status;
 }
 
-static size_t as_data(const uint8_t *data, size_t size, int order,
-                      uint8_t **block)
+static fuzz_coder coder_of(const int *order, size_t n)
 {
-    const size_t bound = bbans_bytes_bound(size);
-    const size_t work_bytes = bbans_bytes_work_bytes(size);
-    uint8_t *packed = malloc(bound), *work = malloc(work_bytes);
-    uint8_t *back = malloc(size + 1);
-    size_t n = 0, packed_size = 0;
+    fuzz_coder c;
 
-    CHECK(packed != NULL && work != NULL && back != NULL);
-    CHECK(bbans_bytes_compress(data, size, order, packed, bound, &packed_size,
-                               work, work_bytes) == BBANS_OK);
-    CHECK(packed_size <= bound);
-    CHECK(bbans_bytes_decompress(packed, packed_size, back, size, &n, work,
-                                 work_bytes) == BBANS_OK);
-    CHECK(n == size && (n == 0 || memcmp(back, data, n) == 0));
-    free(work);
-    free(back);
-    *block = packed;
-    return packed_size;
+    c.width = 1;
+    c.bound = bbans_bytes_bound(n);
+    c.form = order;
+    c.encode = encode;
+    c.decode = decode;
+    return c;
 }
 
+/* Places and what stands there, written and read; and any bits as such. */
+static void patches(fuzz_input in)
+{
+    const size_t n = 1 + fuzz_below(&in, N_MOST);
+    uint8_t *bytes = fuzz_memory(n), *back = fuzz_memory(n);
+    uint32_t at[PLACES_MOST];
+    uint8_t bits[4000];
+    bit_writer w;
+    bit_reader r;
+    size_t places, i;
+    uint32_t place = (uint32_t)n;
+
+    for (i = 0; i < n; i++)
+        bytes[i] = (uint8_t)(i * 7);
+    for (places = 0; places < PLACES_MOST && place > 0; places++) {
+        place -= 1 + fuzz_below(&in, place < 300 ? place : 300);
+        at[places] = place;
+        bytes[place] = (uint8_t)fuzz_bits(&in, 1);
+    }
+    memcpy(back, bytes, n);
+    for (i = 0; i < places; i++)
+        back[at[i]] ^= 1;
+    memset(&w, 0, sizeof w);
+    w.bytes = bits;
+    w.cap = sizeof bits;
+    bbans_patches_write(&w, at, places, bytes, n);
+    bbans_bits_flush(&w);
+    CHECK(w.len <= w.cap);
+    memset(&r, 0, sizeof r);
+    r.bytes = bits;
+    r.len = w.len;
+    CHECK(bbans_patches_read(&r, back, n));
+    CHECK(r.at == w.len && fuzz_same(back, bytes, n));
+    memset(&r, 0, sizeof r);
+    r.bytes = in.at;
+    r.len = in.left;
+    (void)bbans_patches_read(&r, back, n);
+    free(bytes);
+    free(back);
+}
+
+/* The order and how often the bytes are repeated, and then a block or data. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int order;
+    fuzz_input in = fuzz_begin(data, size);
+    const int order = (int)fuzz_below(&in, 2);
+    const unsigned what = fuzz_below(&in, 32);
+    const uint32_t bit = fuzz_below(&in, 65536);
+    size_t n;
 
-    if (size > N_MAX)
-        return 0;
-    as_block(data, size, BBANS_ISA_PORTABLE);
-    as_block(data, size, BBANS_ISA_BEST);
-    for (order = 0; order <= 1; order++) {
-        uint8_t *block;
+    if (what < 16) {
+        if (bbans_bytes_size(in.at, in.left, &n) == BBANS_OK && n <= N_MOST) {
+            const fuzz_coder c = coder_of(&order, n);
 
-        as_data(data, size, order, &block);
-        free(block);
+            fuzz_any_block(&c, in.at, in.left, n, bit);
+        }
+    } else if (what < 28) {
+        /* Long blocks, for rare bytes to be patched: what is there, again. */
+        const size_t times = what == 16 ? 40000 / (in.left + 1) : 1;
+        uint8_t *many = fuzz_memory(in.left * times + 1);
+        fuzz_coder c;
+
+        for (n = 0; n < in.left * times; n++)
+            many[n] = in.at[what == 16 ? n % (1 + in.left / 8) : n];
+        if (what == 16 && n > 0)
+            many[bit % n] = (uint8_t)~many[bit % n];
+        c = coder_of(&order, n);
+        fuzz_round_trip(&c, many, n, bit);
+        free(many);
+    } else {
+        patches(in);
     }
     return 0;
 }
 
-#ifndef LIBFUZZER
-/* Bytes whose next is mostly their last plus one of a few. */
-static size_t walk(uint8_t *data)
+/* A block, of bytes whose next is mostly their last plus one of a few. */
+size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
 {
-    const size_t n = below(below(8) == 0 ? 60000 : 3000);
-    const uint32_t symbols = 1 + below(256), step = 1 + below(5);
-    uint32_t value = 0;
-    size_t i;
+    uint8_t plain[N_MOST], *block;
+    uint32_t symbols, step, value = 0;
+    size_t n, n_bytes, i;
+    fuzz_coder c;
+    int order = (int)(k % 2);
 
+    fuzz_random(k);
+    n = below(below(4) ? 200 : 900);
+    symbols = 1 + below(256);
+    step = 1 + below(5);
     for (i = 0; i < n; i++) {
         value = (value + below(step) * below(2)) % symbols;
-        data[i] = (uint8_t)value;
+        plain[i] = (uint8_t)value;
     }
-    for (i = 0; n > 30000 && i < 3; i++) /* too rare for a slot: patched */
-        data[below((uint32_t)n)] = (uint8_t)below(256);
-    return n;
-}
-
-static void file(const char *name)
-{
-    FILE *f = fopen(name, "rb");
-    uint8_t *data = malloc(N_MAX);
-
-    CHECK(f != NULL && data != NULL);
-    LLVMFuzzerTestOneInput(data, fread(data, 1, N_MAX, f));
-    fclose(f);
-    free(data);
-}
-
-int main(int argc, char **argv)
-{
-    uint8_t *data = malloc(60000), *block;
-    int i, k, flips, patched = 0;
-
-    for (i = 1; i < argc; i++)
-        file(argv[i]);
-    CHECK(data != NULL);
-    for (i = 0; argc == 1 && i < 300; i++) {
-        const size_t size = as_data(data, walk(data), i % 2, &block);
-
-        patched += (block[0] & 3) == 2 && block[0] >> 7 != 0;
-        for (k = 0; k < 100; k++) {
-            uint8_t *bad = malloc(size);
-
-            CHECK(bad != NULL);
-            memcpy(bad, block, size);
-            for (flips = (int)below(4); flips >= 0; flips--)
-                bad[below(below(2) == 0 && size > 40 ? 40 : (uint32_t)size)] ^=
-                    (uint8_t)(1u << below(8));
-            as_block(bad, size - below(k % 8 == 0 ? (uint32_t)size : 1),
-                     k % 2 == 0 ? BBANS_ISA_PORTABLE : BBANS_ISA_BEST);
-            free(bad);
-        }
-        free(block);
+    memset(data, 0, HEAD);
+    data[0] = (uint8_t)order;
+    data[1] = (uint8_t)(k / 2 % 32);
+    if (data[1] >= 16) {
+        memcpy(data + HEAD, plain, n);
+        return HEAD + n;
     }
-    free(data);
-    CHECK(argc > 1 || patched > 0);
-    printf("fuzz_bytes: ok\n");
-    return 0;
+    c = coder_of(&order, n);
+    block = fuzz_block(&c, plain, n, &n_bytes, k);
+    CHECK(HEAD + n_bytes <= cap);
+    memcpy(data + HEAD, block, n_bytes);
+    free(block);
+    return HEAD + n_bytes;
 }
-#endif

@@ -1,26 +1,96 @@
-/* Fuzz containers: any bytes as a file, any bytes as the data of a block, any
- * header with a right checksum, and any bytes through a round trip, as bytes
- * and as an array.  With libFuzzer by -fsanitize=fuzzer, else
- * over the files it is given, or with none over files that it makes and damages
- * itself: make fuzz.
+/* Fuzz containers: any bytes as a file, their checksums made right or not, any
+ * bytes as the data of a block, and any bytes through a round trip, as bytes
+ * and as an array of any type.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_internal.h"
-#include "../tests/check.h"
+#include "../files/bbans_files.h"
+#include "blocks.h"
 
-#include <string.h>
+#define N_MOST ((size_t)1 << 12)
 
-#define N_MAX ((size_t)1 << 16)
+const size_t fuzz_size_most = 600;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static uint64_t digest; /* of all that an instruction set has decoded */
 
-static void *allocate(size_t n)
+/* ---- Checksums that are right -------------------------------------------- */
+
+/* Behind `end`, of what is since `start`, if there is room. */
+static void put_crc(bbans_cursor *c, uint8_t *start, uint32_t crc)
 {
-    void *memory = malloc(n > 0 ? n : 1);
-
-    CHECK(memory != NULL);
-    return memory;
+    if (c->status == BBANS_OK && (size_t)(c->end - c->at) >= CHECKSUM_BYTES)
+        bbans_store(start + (c->at - start), crc, CHECKSUM_BYTES);
+    (void)bbans_take(c, CHECKSUM_BYTES);
 }
+
+static void mend_header(bbans_cursor *c, uint8_t *start)
+{
+    const unsigned element = start[5] & 127u, coder = start[6] & 3u;
+
+    (void)bbans_take(c, 7);
+    if (element == BBANS_ELEMENT_DATETIME || element == BBANS_ELEMENT_TIMEDELTA)
+        (void)bbans_take(c, UNIT_BYTES);
+    if (coder == 3)
+        (void)bbans_take(c, LINE_BYTES - FINGERPRINT_BYTES);
+    if (coder == 2) {
+        size_t name = (size_t)bbans_take(c, 1);
+
+        for (; name > 0; name--)
+            (void)bbans_take(c, 1);
+    }
+    if (coder > 0)
+        (void)bbans_take(c, FINGERPRINT_BYTES);
+    if (c->status == BBANS_OK)
+        put_crc(c, start, bbans_crc32(0, start, (size_t)(c->at - start)));
+}
+
+static void mend_end(bbans_cursor *c, uint8_t *start, int is_array,
+                     uint64_t blocks)
+{
+    uint64_t n;
+
+    if (is_array)
+        for (n = bbans_take_number(c); n > 0 && c->status == BBANS_OK; n--)
+            (void)bbans_take_number(c);
+    for (n = bbans_take_number(c); n > 1 && c->status == BBANS_OK; n--)
+        (void)bbans_take_number(c);
+    if (c->status == BBANS_OK)
+        put_crc(c, start,
+                bbans_record_crc(blocks, start, (size_t)(c->at - start)));
+    (void)bbans_take_number(c); /* of one byte, it reads as well forward */
+}
+
+/* Of all parts that look like some. */
+static void mend(uint8_t *file, size_t size)
+{
+    bbans_cursor c = bbans_cursor_of(file, file + size);
+
+    while (c.status == BBANS_OK && c.end - c.at > 11) {
+        uint8_t *start = file + (c.at - file);
+        const int is_array = (start[5] & 127) >= BBANS_ELEMENT_UINT8;
+        uint64_t blocks = 0, n = 1;
+
+        mend_header(&c, start);
+        while (c.status == BBANS_OK && n > 0) {
+            start = file + (c.at - file);
+            n = bbans_take_number(&c);
+            if (n == 0)
+                break;
+            (void)bbans_take(&c, 1);
+            for (n = bbans_take_number(&c); n > 0 && c.status == BBANS_OK; n--)
+                (void)bbans_take(&c, 1);
+            n = 1;
+            if (c.status == BBANS_OK)
+                put_crc(
+                    &c, start,
+                    bbans_record_crc(blocks, start, (size_t)(c.at - start)));
+            blocks++;
+        }
+        if (c.status == BBANS_OK)
+            mend_end(&c, start, is_array, blocks);
+    }
+}
+
+/* ---- What is read -------------------------------------------------------- */
 
 /* Decode with workspace and output of exact size, for the sanitizer to see
  * their ends. */
@@ -28,11 +98,14 @@ static bbans_status decode(const bbans_reader *reader, const bbans_block *block)
 {
     const size_t work_bytes = bbans_reader_work_bytes(reader, NULL);
     const size_t width = bbans_element_bytes(reader->element);
-    void *work = allocate(work_bytes), *out = allocate(block->elements * width);
+    void *work = fuzz_work(work_bytes > 0 ? work_bytes : 8);
+    void *out = fuzz_memory(block->elements * width);
     const bbans_status status = bbans_reader_decode(
         reader, block, NULL, work, work_bytes, out, block->elements);
 
-    free(work);
+    digest = fuzz_digest(digest, &status, sizeof status);
+    if (status == BBANS_OK)
+        digest = fuzz_digest(digest, out, block->elements * width);
     free(out);
     return status;
 }
@@ -52,7 +125,8 @@ static void as_file(const uint8_t *data, size_t size)
         status =
             bbans_reader_next(&reader, data + at, size - at, &block, &used);
         CHECK(used <= size - at || status == BBANS_ERR_TRUNCATED);
-        if (status == BBANS_OK && block.elements > 0 && block.elements <= N_MAX)
+        if (status == BBANS_OK && block.elements > 0 &&
+            block.elements <= N_MOST)
             (void)decode(&reader, &block);
         at += used;
         if (used > 0 && status == BBANS_ERR_CORRUPT) /* go on behind it */
@@ -63,7 +137,7 @@ static void as_file(const uint8_t *data, size_t size)
             break;
         CHECK(at < size);
         status = bbans_reader_next(&reader, data + at, size - at, &block, &at);
-        if (status == BBANS_OK && block.elements <= N_MAX)
+        if (status == BBANS_OK && block.elements <= N_MOST)
             (void)decode(&reader, &block);
         element = element * 2 + block.elements;
     }
@@ -75,7 +149,7 @@ static void as_block(const uint8_t *data, size_t size)
                                    23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
     static const int methods[] = {BBANS_METHOD_STORED, BBANS_METHOD_BYTES,
                                   BBANS_METHOD_MIXING, BBANS_METHOD_SIGNAL,
-                                  BBANS_METHOD_GRID};
+                                  BBANS_METHOD_GRID,   BBANS_METHOD_PIECES};
     bbans_reader reader;
     bbans_block block;
     bbans_status status;
@@ -85,14 +159,14 @@ static void as_block(const uint8_t *data, size_t size)
         return;
     memset(&reader, 0, sizeof reader);
     reader.element = elements[data[0] % 20];
-    block.method = methods[data[1] % 5];
-    if (reader.element >= BBANS_ELEMENT_FLOAT16 && data[1] % 5 > 2)
+    block.method = methods[data[1] % 6];
+    if (reader.element >= BBANS_ELEMENT_FLOAT16 && data[1] % 6 > 2)
         block.method = BBANS_METHOD_FLOAT;
     block.elements = 1 + data[2];
     block.n_bytes = block.elements * bbans_element_bytes(reader.element);
     if (block.n_bytes > size - 4) /* as a reader has made sure */
         block.n_bytes = size - 4;
-    exact = allocate(block.n_bytes);
+    exact = fuzz_memory(block.n_bytes);
     memcpy(exact, data + 4, block.n_bytes);
     block.bytes = exact;
     reader.longest = block.elements;
@@ -104,6 +178,9 @@ static void as_block(const uint8_t *data, size_t size)
     free(exact);
 }
 
+/* ---- What is written ------------------------------------------------------
+ */
+
 /* Through a container, in blocks of `block` bytes. */
 static uint8_t *as_data(const uint8_t *data, size_t size, size_t block,
                         int level, size_t *n_bytes)
@@ -112,21 +189,19 @@ static uint8_t *as_data(const uint8_t *data, size_t size, size_t block,
     const bbans_content content = bbans_content_of(BBANS_ELEMENT_BYTES);
     size_t work_bytes = bbans_writer_work_bytes(NULL, &content, level,
                                                 size < block ? size : block, 1);
-    uint8_t *bytes = allocate(cap), *back = allocate(size);
-    void *work = allocate(work_bytes);
+    uint8_t *bytes = fuzz_memory(cap), *back = fuzz_memory(size);
+    void *work = fuzz_work(work_bytes > 0 ? work_bytes : 8);
     bbans_reader reader;
     size_t n;
 
     CHECK(bbans_compress(NULL, &content, data, size, block, level, work,
                          work_bytes, bytes, cap, n_bytes) == BBANS_OK);
-    free(work);
     CHECK(bbans_container_check(&reader, bytes, *n_bytes) == BBANS_OK);
     work_bytes = bbans_reader_work_bytes(&reader, NULL);
-    work = allocate(work_bytes);
+    work = fuzz_work(work_bytes > 0 ? work_bytes : 8);
     CHECK(bbans_decompress(NULL, bytes, *n_bytes, work, work_bytes, back, size,
                            &n) == BBANS_OK);
-    CHECK(n == size && (n == 0 || memcmp(back, data, n) == 0));
-    free(work);
+    CHECK(n == size && fuzz_same(back, data, n));
     free(back);
     return bytes;
 }
@@ -165,23 +240,22 @@ static uint8_t *as_array(const uint8_t *data, size_t size, size_t *n_bytes)
         content.element |= BBANS_ELEMENT_BIG_ENDIAN;
     n = steps * step;
     block = step * (1u + data[2] % 64);
-    exact = allocate(n * width);
+    exact = fuzz_memory(n * width);
     for (i = 0; i < n * width; i++)
         exact[i] = content.element == BBANS_ELEMENT_BOOL ? data[4 + i] & 1
                                                          : data[4 + i];
     cap = bbans_compress_bound(content.element, n, block);
     work_bytes = bbans_writer_work_bytes(NULL, &content, level,
                                          n < block ? n : block, 1);
-    bytes = allocate(cap);
-    work = allocate(work_bytes);
+    bytes = fuzz_memory(cap);
+    work = fuzz_work(work_bytes > 0 ? work_bytes : 8);
     CHECK(bbans_compress(NULL, &content, exact, n, block, level, work,
                          work_bytes, bytes, cap, n_bytes) == BBANS_OK);
-    free(work);
     CHECK(bbans_container_check(&reader, bytes, *n_bytes) == BBANS_OK);
     CHECK(reader.elements == n && reader.axis == content.axis &&
           reader.unit == content.unit);
     work_bytes = bbans_reader_work_bytes(&reader, NULL);
-    work = allocate(work_bytes);
+    work = fuzz_work(work_bytes > 0 ? work_bytes : 8);
     memset(exact, 0, n * width);
     CHECK(bbans_decompress(NULL, bytes, *n_bytes, work, work_bytes, exact, n,
                            &back) == BBANS_OK);
@@ -189,114 +263,78 @@ static uint8_t *as_array(const uint8_t *data, size_t size, size_t *n_bytes)
         CHECK(exact[i] == (reader.element == BBANS_ELEMENT_BOOL
                                ? data[4 + i] & 1
                                : data[4 + i]));
-    free(work);
     free(exact);
     return bytes;
 }
 
-/* A header that says something else, under a right checksum. */
-static void as_header(uint8_t *bytes, size_t n_bytes, size_t at, uint8_t byte)
+/* ---- The target ---------------------------------------------------------- */
+
+static void test(fuzz_input in, unsigned what)
 {
-    bbans_reader reader;
-    size_t n;
+    uint8_t *file = fuzz_copy(in.at, in.left);
+    size_t n_bytes;
 
-    if (bbans_reader_begin(&reader, bytes, n_bytes, &n) != BBANS_OK || n < 11)
-        return;
-    bytes[5 + at % (n - 9)] = byte;
-    bbans_store(bytes + n - 4, bbans_crc32(0, bytes, n - 4), 4);
-    as_file(bytes, n_bytes);
-}
+    if (what == 0) {
+        as_block(in.at, in.left);
+    } else if (what == 1) {
+        free(as_data(in.at, in.left, 1 + in.left / 3, 1 + (int)(in.left % 9),
+                     &n_bytes));
+    } else if (what == 2 && in.left >= 4) {
+        uint8_t *bytes = as_array(in.at, in.left, &n_bytes);
 
-/* As elements of a signal, of any type, channels and level. */
-static void as_signal(const uint8_t *data, size_t size)
-{
-    const int element = BBANS_ELEMENT_UINT8 + (size > 0 ? data[0] % 8 : 0);
-    const size_t width = bbans_element_bytes(element);
-    const size_t channels = size > 1 ? 1 + data[1] % 5 : 1;
-    const int level = size > 2 ? 1 + data[2] % 9 : 1;
-    const size_t n = size / width / channels * channels;
-    size_t cap, n_bytes, need;
-    uint8_t *block, *back;
-    void *work;
-
-    if (n == 0)
-        return;
-    need = bbans_signal_encoder_bytes(element, n / channels, channels, level);
-    cap = bbans_signal_bound(element, n);
-    block = allocate(cap);
-    back = allocate(n * width);
-    work = allocate(need);
-    CHECK(bbans_signal_compress(element, NULL, data, n / channels, channels,
-                                level, block, cap, &n_bytes, work,
-                                need) == BBANS_OK);
-    free(work);
-    need = bbans_signal_decoder_bytes(n);
-    work = allocate(need);
-    CHECK(bbans_signal_decompress(element, NULL, block, n_bytes, back, n, work,
-                                  need) == BBANS_OK);
-    CHECK(memcmp(back, data, n * width) == 0);
-    block[n_bytes / 2] ^= (uint8_t)(1u << size % 8);
-    (void)bbans_signal_decompress(element, NULL, block, n_bytes, back, n, work,
-                                  need);
-    free(work);
-    free(back);
-    free(block);
+        digest = fuzz_digest(digest, bytes, n_bytes);
+        bytes[5 + in.at[1] % (n_bytes - 5)] ^= in.at[2];
+        mend(bytes, n_bytes);
+        as_file(bytes, n_bytes);
+        free(bytes);
+    } else {
+        if (what > 3)
+            mend(file, in.left);
+        as_file(file, in.left);
+    }
+    free(file);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t n_bytes;
+    fuzz_input in = fuzz_begin(data, size);
+    const unsigned what = fuzz_below(&in, 8);
+    uint64_t first = 0;
+    size_t turn;
 
-    if (size > N_MAX)
-        return 0;
-    as_file(data, size);
-    as_block(data, size);
-    as_signal(data, size);
-    free(as_data(data, size, 1 + size / 3, 1 + (int)(size % 9), &n_bytes));
-    if (size >= 4) {
-        uint8_t *bytes = as_array(data, size, &n_bytes);
-
-        as_header(bytes, n_bytes, data[1], data[2]);
-        free(bytes);
+    for (turn = 0; turn < 2; turn++) {
+        fuzz_choose_isa(turn, (uint32_t)size);
+        digest = 0;
+        test(in, what);
+        CHECK(turn == 0 || digest == first);
+        first = digest;
     }
     return 0;
 }
 
-#ifndef LIBFUZZER
-static void file(const char *name)
+/* A file of bytes or of an array; or what files are made of. */
+size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
 {
-    FILE *f = fopen(name, "rb");
-    uint8_t *data = allocate(N_MAX);
+    uint8_t plain[400], *file;
+    uint32_t symbols;
+    size_t size, n_bytes, i;
 
-    CHECK(f != NULL);
-    LLVMFuzzerTestOneInput(data, fread(data, 1, N_MAX, f));
-    fclose(f);
-    free(data);
-}
-
-int main(int argc, char **argv)
-{
-    uint8_t data[700];
-    int i, k;
-
-    for (i = 1; i < argc; i++)
-        file(argv[i]);
-    for (k = 0; k < 3000 && argc == 1; k++) {
-        const size_t size = below(sizeof data);
-        const uint32_t symbols = 1 + below(256);
-        uint8_t *bytes;
-        size_t n, n_bytes;
-
-        for (n = 0; n < size; n++) /* small numbers first: forms of signals */
-            data[n] = (uint8_t)below(n < 10 && below(3) ? 20 : symbols);
-        LLVMFuzzerTestOneInput(data, size);
-        bytes = as_data(data, size, 1 + below(300), 5, &n_bytes);
-        for (n = below(4); n > 0; n--)
-            bytes[below((uint32_t)n_bytes)] ^= (uint8_t)(1u << below(8));
-        as_file(bytes, n_bytes - (below(4) ? 0 : below((uint32_t)n_bytes)));
-        free(bytes);
+    fuzz_random(k);
+    size = 5 + below(sizeof plain - 5);
+    symbols = 1 + below(256);
+    for (i = 0; i < size; i++) /* small numbers first: forms of signals */
+        plain[i] = (uint8_t)below(i < 10 && below(3) ? 20 : symbols);
+    data[0] = (uint8_t)below(8);
+    if (data[0] < 3) {
+        memcpy(data + 1, plain, size);
+        return 1 + size;
     }
-    printf("fuzz_container: ok\n");
-    return 0;
+    file = k % 2 ? as_data(plain, size, 1 + below(300), 1 + (int)below(9),
+                           &n_bytes)
+                 : as_array(plain, size, &n_bytes);
+    if (n_bytes > cap - 1)
+        n_bytes = cap - 1;
+    memcpy(data + 1, file, n_bytes);
+    free(file);
+    return 1 + n_bytes;
 }
-#endif

@@ -1,114 +1,136 @@
-/* Fuzz the coder of grids: any bytes as a block.  With libFuzzer by
- * -fsanitize=fuzzer, else over the files it is given, or with none over blocks
- * that it makes and damages itself: make fuzz.
+/* Fuzz the coder of grids: any bytes as a block of integers of any type, and
+ * any integers through a round trip, in frames of rows of pixels.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans.h"
-#include "../tests/check.h"
+#include "../bbans_internal.h"
+#include "blocks.h"
 
-#include <string.h>
+#define N_MOST 256
+#define HEAD 10
 
-#define N_MAX 4096
+const size_t fuzz_size_most = 450;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+typedef struct {
+    int element, level;
+    bbans_grid grid;
+} settings;
 
-/* Every buffer is of exactly its size, for the sanitizer to see its ends. */
-static void as_block(const uint8_t *block, size_t size, int element, size_t n)
+static size_t encode(const void *form, const uint8_t *data, size_t n,
+                     uint8_t *block, size_t cap)
 {
-    const size_t width = bbans_element_bytes(element);
-    const size_t need = bbans_grid_decoder_bytes(element, n);
-    uint8_t *out = malloc(n * width), *work = malloc(need);
+    const settings *s = form;
+    const size_t work_bytes =
+        bbans_grid_encoder_bytes(s->element, &s->grid, n, s->level);
+    void *work = fuzz_work(work_bytes);
+    size_t n_bytes;
 
-    CHECK(out != NULL && work != NULL);
-    (void)bbans_grid_decompress(element, block, size, out, n, work, need);
-    free(out);
-    free(work);
+    CHECK(bbans_grid_compress(s->element, &s->grid, data, n, s->level, block,
+                              cap, &n_bytes, work, work_bytes) == BBANS_OK);
+    return n_bytes;
 }
 
-/* The element and how many there are, and then the block. */
+static bbans_status decode(const void *form, const uint8_t *block,
+                           size_t n_bytes, uint8_t *data, size_t n)
+{
+    const settings *s = form;
+    const size_t work_bytes = bbans_grid_decoder_bytes(s->element, n);
+    void *work = fuzz_work(work_bytes);
+    const bbans_status status = bbans_grid_decompress(
+        s->element, block, n_bytes, data, n, work, work_bytes);
+
+    return status;
+}
+
+static fuzz_coder coder_of(const settings *s, size_t n)
+{
+    fuzz_coder c;
+
+    c.width = bbans_element_bytes(s->element);
+    c.bound = bbans_grid_bound(s->element, n);
+    c.form = s;
+    c.encode = encode;
+    c.decode = decode;
+    return c;
+}
+
+static settings take_settings(fuzz_input *in)
+{
+    settings s;
+
+    s.element = BBANS_ELEMENT_UINT8 + (int)fuzz_below(in, 8);
+    s.level = 1 + (int)fuzz_below(in, BBANS_LEVEL_MAX);
+    s.grid.columns = 1 + fuzz_below(in, 20);
+    s.grid.bands = 1 + fuzz_below(in, 3);
+    s.grid.rows = 1 + fuzz_below(in, 12);
+    s.grid.period = fuzz_below(in, 4);
+    if (s.grid.period == 1)
+        s.grid.period = 0;
+    return s;
+}
+
+/* A block or data behind what it is and of how many. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < 3)
-        return 0;
-    as_block(data + 3, size - 3, BBANS_ELEMENT_UINT8 + data[0] % 8,
-             1 + (data[1] + 256u * data[2]) % N_MAX);
+    fuzz_input in = fuzz_begin(data, size);
+    const int is_block = fuzz_below(&in, 4) > 0;
+    const size_t of = 1 + fuzz_below(&in, N_MOST);
+    const uint32_t bit = fuzz_below(&in, 65536);
+    const settings s = take_settings(&in);
+    const size_t pixel = s.grid.columns * s.grid.bands;
+    const size_t width = bbans_element_bytes(s.element);
+    fuzz_coder c;
+
+    if (is_block) {
+        c = coder_of(&s, of);
+        fuzz_any_block(&c, in.at, in.left, of, bit);
+    } else if (in.left / width >= pixel) {
+        const size_t n = in.left / width / pixel * pixel;
+
+        c = coder_of(&s, n);
+        fuzz_round_trip(&c, in.at, n, bit);
+    }
     return 0;
 }
 
-#ifndef LIBFUZZER
-/* Smooth, of few kinds, or noise. */
-static size_t draw(uint8_t *data, bbans_grid *grid, size_t width)
+/* Smooth, of few kinds, or noise; half of them coded. */
+size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
 {
-    const uint32_t kinds = 1 + below(below(2) == 0 ? 8 : 256);
-    uint32_t value = 0;
-    size_t n, i;
+    uint8_t plain[8 * N_MOST], *block;
+    const size_t room = cap - HEAD;
+    uint32_t kinds, value = 0;
+    size_t n, n_bytes, pixel, width, i;
+    fuzz_input in;
+    fuzz_coder c;
+    settings s;
 
-    grid->columns = 1 + below(40);
-    grid->bands = 1 + below(3);
-    grid->rows = 1 + below(12);
-    grid->period = below(3);
-    n = grid->columns * grid->bands * (1 + below(24));
+    fuzz_random(k);
+    for (i = 0; i < HEAD; i++)
+        data[i] = (uint8_t)below(12);
+    data[0] = k % 2;
+    in = fuzz_begin(data + 4, HEAD - 4);
+    s = take_settings(&in);
+    pixel = s.grid.columns * s.grid.bands;
+    width = bbans_element_bytes(s.element);
+    n = pixel * (1 + below(below(8) ? 6 : 24));
+    while (n > pixel && (n * width > room || n > N_MOST))
+        n -= pixel;
+    kinds = 1 + below(below(2) == 0 ? 8 : 256);
     for (i = 0; i < n; i++) {
         value = (value + below(3)) % kinds;
-        memset(data + i * width, 0, width);
-        data[i * width] = (uint8_t)value;
+        bbans_store(plain + i * width, value, width);
         if (kinds > 200)
-            data[i * width + below((uint32_t)width)] = (uint8_t)below(256);
+            plain[i * width + below((uint32_t)width)] = (uint8_t)below(256);
     }
-    return n;
-}
-
-static void file(const char *name)
-{
-    FILE *f = fopen(name, "rb");
-    uint8_t *data = malloc(1 << 20);
-
-    CHECK(f != NULL && data != NULL);
-    LLVMFuzzerTestOneInput(data, fread(data, 1, 1 << 20, f));
-    fclose(f);
-    free(data);
-}
-
-int main(int argc, char **argv)
-{
-    uint8_t *data = malloc(8 * N_MAX), *block = malloc(8 * N_MAX + 1);
-    int i, k, flips;
-
-    for (i = 1; i < argc; i++)
-        file(argv[i]);
-    CHECK(data != NULL && block != NULL);
-    for (i = 0; argc == 1 && i < 60; i++) {
-        const int element = BBANS_ELEMENT_UINT8 + (int)below(8);
-        bbans_grid grid;
-        const size_t n = draw(data, &grid, bbans_element_bytes(element));
-        const int level = 1 + (int)below(9);
-        const size_t need = bbans_grid_encoder_bytes(element, &grid, n, level);
-        uint8_t *work = malloc(need);
-        size_t size = 0;
-
-        CHECK(work != NULL);
-        CHECK(bbans_grid_compress(element, &grid, data, n, level, block,
-                                  bbans_grid_bound(element, n), &size, work,
-                                  need) == BBANS_OK);
-        free(work);
-        for (k = 0; k < 40; k++) {
-            uint8_t *bad = malloc(size);
-
-            CHECK(bad != NULL);
-            memcpy(bad, block, size);
-            for (flips = (int)below(4); flips >= 0; flips--)
-                bad[below(2) == 0 && size > 40 ? size - 1 - below(40)
-                                               : below((uint32_t)size)] ^=
-                    (uint8_t)(1u << below(8));
-            bbans_isa_use(k % 2 == 0 ? BBANS_ISA_PORTABLE : BBANS_ISA_BEST);
-            as_block(bad, size - below(k % 8 == 0 ? (uint32_t)size : 1),
-                     element, n);
-            free(bad);
-        }
+    if (k % 2 == 0) {
+        memcpy(data + HEAD, plain, n * width);
+        return HEAD + n * width;
     }
-    free(data);
+    data[1] = (uint8_t)(n - 1);
+    c = coder_of(&s, n);
+    block = fuzz_block(&c, plain, n, &n_bytes, k);
+    if (n_bytes > room)
+        n_bytes = room;
+    memcpy(data + HEAD, block, n_bytes);
     free(block);
-    printf("fuzz_grid: ok\n");
-    return 0;
+    return HEAD + n_bytes;
 }
-#endif

@@ -1,128 +1,114 @@
 /* Fuzz blocks of bytes under mixed contexts: any bytes as a block, and any
- * bytes through a round trip.  With libFuzzer by -fsanitize=fuzzer, else over
- * the files it is given, or with none over blocks that it makes and damages
- * itself: make fuzz.
+ * bytes through a round trip.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans.h"
-#include "../tests/check.h"
+#include "blocks.h"
 
-#include <string.h>
+#define N_MOST 600
+#define HEAD 6
 
-#define N_MAX ((size_t)1 << 14)
+const size_t fuzz_size_most = 300;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+typedef struct {
+    int level, line;
+} settings;
 
-/* Every buffer is of exactly its size, for the sanitizer to see its ends. */
-static void as_block(const uint8_t *block, size_t size, int isa)
+static size_t encode(const void *form, const uint8_t *data, size_t n,
+                     uint8_t *block, size_t cap)
 {
-    size_t n, written = 0;
+    const settings *s = form;
+    const size_t work_bytes = bbans_mixing_encoder_bytes(n, s->level);
+    void *work = fuzz_work(work_bytes);
+    size_t n_bytes;
 
-    if (bbans_mixing_size(block, size, &n) == BBANS_OK && n <= N_MAX) {
-        const size_t work_bytes = bbans_mixing_decoder_bytes(block, size);
-        uint8_t *out = malloc(n + 1), *work = malloc(work_bytes);
-
-        CHECK(out != NULL && work != NULL);
-        bbans_isa_use(isa);
-        if (bbans_mixing_decompress(block, size, out, n, &written, work,
-                                    work_bytes) == BBANS_OK)
-            CHECK(written == n);
-        free(out);
-        free(work);
-    }
+    CHECK(bbans_mixing_compress(data, n, s->level, s->line, block, cap,
+                                &n_bytes, work, work_bytes) == BBANS_OK);
+    CHECK(bbans_mixing_decoder_bytes(block, n_bytes) <= work_bytes);
+    return n_bytes;
 }
 
-static size_t as_data(const uint8_t *data, size_t size, int level, int line,
-                      uint8_t **block)
+static bbans_status decode(const void *form, const uint8_t *block,
+                           size_t n_bytes, uint8_t *data, size_t n)
 {
-    const size_t bound = bbans_mixing_bound(size);
-    const size_t work_bytes = bbans_mixing_encoder_bytes(size, level);
-    uint8_t *packed = malloc(bound), *work = malloc(work_bytes);
-    uint8_t *back = malloc(size + 1);
-    size_t n = 0, packed_size = 0;
+    const size_t work_bytes = bbans_mixing_decoder_bytes(block, n_bytes);
+    void *work = fuzz_work(work_bytes > 0 ? work_bytes : 8);
+    size_t written;
+    const bbans_status status = bbans_mixing_decompress(
+        block, n_bytes, data, n, &written, work, work_bytes);
 
-    CHECK(packed != NULL && work != NULL && back != NULL);
-    CHECK(bbans_mixing_compress(data, size, level, line, packed, bound,
-                                &packed_size, work, work_bytes) == BBANS_OK);
-    CHECK(packed_size <= bound);
-    CHECK(bbans_mixing_decoder_bytes(packed, packed_size) <= work_bytes);
-    CHECK(bbans_mixing_decompress(packed, packed_size, back, size, &n, work,
-                                  work_bytes) == BBANS_OK);
-    CHECK(n == size && (n == 0 || memcmp(back, data, n) == 0));
-    free(work);
-    free(back);
-    *block = packed;
-    return packed_size;
+    (void)form;
+    if (status == BBANS_OK) { /* a damaged block may be of fewer */
+        CHECK(written <= n);
+        memset(data + written, 0xA5, n - written);
+    }
+    return status;
+}
+
+static fuzz_coder coder_of(const settings *s, size_t n)
+{
+    fuzz_coder c;
+
+    c.width = 1;
+    c.bound = bbans_mixing_bound(n);
+    c.form = s;
+    c.encode = encode;
+    c.decode = decode;
+    return c;
 }
 
 /* The level and the line, and then a block or data. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint8_t *block;
+    fuzz_input in = fuzz_begin(data, size);
+    const int is_block = fuzz_below(&in, 4) > 0;
+    const uint32_t bit = fuzz_below(&in, 65536);
+    settings s;
+    fuzz_coder c;
+    size_t n;
 
-    if (size < 2 || size > N_MAX)
-        return 0;
-    as_block(data + 2, size - 2, BBANS_ISA_PORTABLE);
-    as_block(data + 2, size - 2, BBANS_ISA_BEST);
-    as_data(data + 2, size - 2, 3 + data[0] % 7, data[1] - 1, &block);
-    free(block);
-    return 0;
-}
-
-#ifndef LIBFUZZER
-/* Of few kinds of bytes; or repeated, not quite, at a distance. */
-static size_t draw(uint8_t *data)
-{
-    const size_t n = below(below(8) == 0 ? (uint32_t)N_MAX : 1500);
-    const uint32_t kinds = 1 + below(256), period = 1 + below(300);
-    const uint32_t rare = 1 + below(100);
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        data[i] = i < period || below(rare) == 0 ? (uint8_t)below(kinds)
-                                                 : data[i - period];
-    return n;
-}
-
-static void file(const char *name)
-{
-    FILE *f = fopen(name, "rb");
-    uint8_t *data = malloc(N_MAX);
-
-    CHECK(f != NULL && data != NULL);
-    LLVMFuzzerTestOneInput(data, fread(data, 1, N_MAX, f));
-    fclose(f);
-    free(data);
-}
-
-int main(int argc, char **argv)
-{
-    uint8_t *data = malloc(N_MAX), *block;
-    int i, k, flips;
-
-    for (i = 1; i < argc; i++)
-        file(argv[i]);
-    CHECK(data != NULL);
-    for (i = 0; argc == 1 && i < 60; i++) {
-        const int line = (int)below(4) == 0 ? (int)below(400) : -1;
-        const size_t size = as_data(data, draw(data), 3 + i % 7, line, &block);
-
-        for (k = 0; k < 20; k++) {
-            uint8_t *bad = malloc(size);
-
-            CHECK(bad != NULL);
-            memcpy(bad, block, size);
-            for (flips = (int)below(4); flips >= 0; flips--)
-                bad[below(below(2) == 0 && size > 8 ? 8 : (uint32_t)size)] ^=
-                    (uint8_t)(1u << below(8));
-            as_block(bad, size - below(k % 8 == 0 ? (uint32_t)size : 1),
-                     k % 2 == 0 ? BBANS_ISA_PORTABLE : BBANS_ISA_BEST);
-            free(bad);
-        }
-        free(block);
+    s.level = 3 + (int)fuzz_below(&in, 7);
+    s.line = (int)fuzz_below(&in, 400) - 1;
+    if (!is_block) {
+        c = coder_of(&s, in.left);
+        fuzz_round_trip(&c, in.at, in.left, bit);
+    } else if (bbans_mixing_size(in.at, in.left, &n) == BBANS_OK &&
+               n <= N_MOST) {
+        c = coder_of(&s, n);
+        fuzz_any_block(&c, in.at, in.left, n, bit);
     }
-    free(data);
-    printf("fuzz_mixing: ok\n");
     return 0;
 }
-#endif
+
+/* Of few kinds of bytes; or repeated, not quite, at a distance. */
+size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
+{
+    uint8_t plain[N_MOST], *block;
+    uint32_t kinds, period, rare;
+    size_t n, n_bytes, i;
+    fuzz_coder c;
+    settings s;
+
+    fuzz_random(k);
+    n = below(below(8) ? 60 : (uint32_t)(cap - HEAD) * 2 / 3);
+    kinds = 1 + below(256);
+    period = 1 + below(30);
+    rare = 1 + below(100);
+    for (i = 0; i < n; i++)
+        plain[i] = i < period || below(rare) == 0 ? (uint8_t)below(kinds)
+                                                  : plain[i - period];
+    memset(data, 0, HEAD);
+    if (k % 4 == 0) {
+        data[3] = (uint8_t)k;
+        memcpy(data + HEAD, plain, n);
+        return HEAD + n;
+    }
+    data[0] = 1;
+    s.level = 3 + (int)below(7);
+    s.line = below(4) ? -1 : (int)below(40);
+    c = coder_of(&s, n);
+    block = fuzz_block(&c, plain, n, &n_bytes, k);
+    CHECK(HEAD + n_bytes <= cap);
+    memcpy(data + HEAD, block, n_bytes);
+    free(block);
+    return HEAD + n_bytes;
+}

@@ -1,30 +1,17 @@
 /* Fuzz record files: any bytes as a file, with the checksums of its header and
  * of the groups' made right, so that what they say is believed; and records of
- * any bytes, appended behind any of that.  With libFuzzer by -fsanitize=fuzzer,
- * else over the files it is given, or with none over files that it makes and
- * damages itself: make fuzz.
+ * any bytes, appended behind any of that.
  *
  * SPDX-License-Identifier: MIT */
 #include "../files/bbans_files.h"
-#include "../tests/check.h"
+#include "fuzz.h"
 
-#define SIZE_MOST 4096
-#define GROUPS 512
+#define GROUPS 64
 #define RECORDS_MOST 65536
 #define HEADER 20
 #define GROUP 24
 
-static unsigned found;
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void *allocate(size_t n)
-{
-    void *memory = malloc(n > 0 ? n : 1);
-
-    CHECK(memory != NULL);
-    return memory;
-}
+const size_t fuzz_size_most = 1500;
 
 /* Right checksums of the header, and of what begins like groups. */
 static void mend(uint8_t *file, size_t size)
@@ -66,7 +53,6 @@ static void ask(const bbans_records *file)
                 CHECK(group == g);
                 CHECK(at == place.messages + (i > 0 ? end[i - 1] : 0));
                 CHECK(at + n == place.messages + end[i]);
-                found++;
             }
         for (i = 0; i < 40; i++) {
             k = place.first + below((uint32_t)place.records + 3);
@@ -87,7 +73,7 @@ static void append(const bbans_records *file, const uint8_t *bytes)
     static const uint32_t end[2] = {3, 3};
     bbans_record_group group[GROUPS];
     bbans_records longer;
-    uint8_t *copy = allocate(file->n_bytes + 64);
+    uint8_t *copy = fuzz_memory(file->n_bytes + 64);
     size_t n_bytes, g, at, n;
 
     memcpy(copy, bytes, file->n_bytes);
@@ -117,11 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bbans_records file;
     uint8_t *copy;
 
-    if (size > SIZE_MOST)
-        return 0;
-    copy = allocate(size);
-    if (size > 0)
-        memcpy(copy, data, size);
+    fuzz_random(size);
+    copy = fuzz_copy(data, size);
     mend(copy, size);
     if (bbans_records_open(&file, copy, size) == BBANS_OK) {
         CHECK(file.end <= size);
@@ -136,65 +119,32 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-#ifndef LIBFUZZER
-static size_t make_file(uint8_t *file)
+size_t fuzz_seed(uint8_t *file, size_t cap, unsigned k)
 {
     static const uint8_t fingerprint[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-    uint8_t message[SIZE_MOST];
+    uint8_t message[1500];
     uint32_t end[99];
-    const int checksums = (int)below(2);
-    size_t size, n_bytes, first = 0, i, n, groups = below(5);
+    const int checksums = (int)(k % 2);
+    size_t size, n_bytes, first = 0, i, n, groups;
 
+    fuzz_random(k);
+    groups = below(5);
     for (i = 0; i < sizeof message; i++)
         message[i] = (uint8_t)random_bits();
     CHECK(bbans_records_put_header(1 + (int)below(2), checksums, fingerprint,
                                    message, below(17), message, below(50), file,
-                                   SIZE_MOST, &size) == BBANS_OK);
+                                   cap, &size) == BBANS_OK);
     for (; groups > 0; groups--) {
         n = 1 + below(20);
         for (i = 0; i < n; i++)
             end[i] =
                 (i > 0 ? end[i - 1] : 0) + below(below(10) == 0 ? 200 : 20);
         if (bbans_records_put_group(size, first, message, end, n, checksums,
-                                    (int)below(2), file + size,
-                                    SIZE_MOST - size, &n_bytes) != BBANS_OK)
+                                    (int)below(2), file + size, cap - size,
+                                    &n_bytes) != BBANS_OK)
             break;
         size += n_bytes;
         first += n;
     }
     return size;
 }
-
-static void over_file(const char *name)
-{
-    static uint8_t data[SIZE_MOST];
-    FILE *file = fopen(name, "rb");
-
-    CHECK(file != NULL);
-    (void)LLVMFuzzerTestOneInput(data, fread(data, 1, sizeof data, file));
-    (void)fclose(file);
-}
-
-int main(int argc, char **argv)
-{
-    static uint8_t file[SIZE_MOST];
-    static const uint8_t bytes[] = {0, 1, 2, 16, 0x7f, 0x80, 0xff};
-    int i, change;
-
-    for (i = 1; i < argc; i++)
-        over_file(argv[i]);
-    for (i = 0; argc == 1 && i < 20000; i++) {
-        size_t n = make_file(file);
-
-        for (change = (int)below(6); change > 0; change--)
-            file[below((uint32_t)n)] =
-                below(2) ? (uint8_t)random_bits() : bytes[below(sizeof bytes)];
-        if (below(4) == 0)
-            n -= below((uint32_t)n);
-        (void)LLVMFuzzerTestOneInput(file, n);
-    }
-    CHECK(argc > 1 || found > 100000);
-    printf("fuzz_records: ok, %u records\n", found);
-    return 0;
-}
-#endif

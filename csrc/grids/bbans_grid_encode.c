@@ -108,7 +108,7 @@ static void put_order(encoder *e)
     if (g->bands > 1)
         bbans_sink_bits(&e->sink, 0, (uint64_t)any, 1);
     for (i = 0; any && i < g->bands; i++) {
-        k = i == 0 ? 1 : i == 1 ? 0 : 0;
+        k = i == 0; /* which of the bands that are left */
         bbans_sink_number(&e->sink, k);
     }
 }

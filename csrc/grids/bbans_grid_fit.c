@@ -349,20 +349,20 @@ static void choose(fit *f, bbans_grid_model *m, int64_t pixels)
     size_t at, k;
 
     for (;;) {
-        unsigned tried = use, next = use;
+        unsigned next = use;
         int64_t next_best = INT64_MAX;
 
         for (i = 0; i <= all.refs; i++) {
+            /* First as it is, then without one reference. */
+            const unsigned tried = i == 0 ? use : use & ~(1u << (i - 1));
             int64_t least = INT64_MAX;
             unsigned n_own = 0;
             size_t taps = 0;
 
-            /* First as it is, then without one reference. */
             if (i > 0 && (use >> (i - 1) & 1) == 0)
                 continue;
             if (i == 0 && best != INT64_MAX)
                 continue;
-            tried = i == 0 ? use : use & ~(1u << (i - 1));
             c->n = 0;
             c->index[c->n++] = 0;
             at = 1 + all.own;

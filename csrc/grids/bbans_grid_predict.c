@@ -295,7 +295,7 @@ static const uint16_t power[LOG_STEPS] = {
 /* 32 log2(v), linear in each octave; v >= 32. */
 static inline unsigned log_of(uint64_t v)
 {
-    const unsigned octave = (unsigned)bbans_bit_length(v) - 1;
+    const unsigned octave = bbans_floor_log2(v);
 
     return LOG_STEPS * octave + (unsigned)(v >> (octave - 5) & 31);
 }

@@ -279,6 +279,26 @@ static int named_isa(void)
     return BBANS_ISA_BEST;
 }
 
+/* Several threads may choose at once: one writes, and those that want the same
+ * find it in use.  So no thread writes what another one codes by. */
+#if defined(BBANS_HAVE_X86) || defined(BBANS_HAVE_NEON)
+static char choosing;
+
+static void use(const bbans_kernels *chosen)
+{
+    while (__atomic_test_and_set(&choosing, __ATOMIC_ACQUIRE))
+        continue;
+    if (bbans_kernel.isa != chosen->isa)
+        bbans_kernel = *chosen;
+    __atomic_clear(&choosing, __ATOMIC_RELEASE);
+}
+#else
+static void use(const bbans_kernels *chosen)
+{
+    bbans_kernel = *chosen;
+}
+#endif
+
 int bbans_isa_use(int isa)
 {
     const bbans_kernels *chosen = &sets[SETS - 1].kernels;
@@ -291,8 +311,8 @@ int bbans_isa_use(int isa)
         if ((isa == BBANS_ISA_BEST || isa == sets[i].kernels.isa) &&
             sets[i].is_here(&m))
             chosen = &sets[i].kernels;
-    bbans_kernel = *chosen;
-    return bbans_kernel.isa;
+    use(chosen);
+    return chosen->isa;
 }
 
 int bbans_isa_in_use(void)

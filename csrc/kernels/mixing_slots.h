@@ -9,7 +9,7 @@
 /* log2(v) in 2^-7, between powers of two as straight as a float's bits. */
 static inline int32_t bbans_mix_log(uint32_t v)
 {
-    const unsigned whole = (unsigned)bbans_bit_length(v) - 1;
+    const unsigned whole = bbans_floor_log2(v);
 
     return (int32_t)((whole << 7) + (v << 7 >> whole)) - (1 << 7);
 }

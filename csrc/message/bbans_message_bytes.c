@@ -201,7 +201,7 @@ bbans_status bbans_message_unseed(const bbans_message *msg, uint8_t *bytes,
     /* All bits below the last one */
     n_bits = 2 * HALF_BITS * (uint64_t)msg->lanes +
              32 * ((uint64_t)msg->tail_len - 1) +
-             ((unsigned)bbans_bit_length(msg->tail[0]) - 1);
+             bbans_floor_log2(msg->tail[0]);
     if (n_bits % 8 != 0)
         return BBANS_ERR_CORRUPT;
     *n_bytes = (size_t)(n_bits / 8);

@@ -184,7 +184,7 @@ bbans_status bbans_range_tell(const bbans_range_encoder *enc,
  * steps are monotone, and so is the result. */
 static uint32_t log2_of(uint64_t v)
 {
-    const unsigned whole = (unsigned)bbans_bit_length(v) - 1;
+    const unsigned whole = bbans_floor_log2(v);
     uint64_t m = v << (63 - whole) >> 32; /* in [2^31, 2^32): 2^31 is 1 */
     uint32_t log2 = whole;
     int i;

@@ -822,7 +822,7 @@ bbans_status bbans_mixer_training_keep(bbans_mixer_training *t, size_t bytes,
 {
     uint32_t like[CONTEXTS * COUNTS_SHRUNK];
     const size_t places = (size_t)1 << (t == NULL ? 0 : t->table_bits);
-    uint64_t left = (uint64_t)bytes * 16;
+    uint64_t left = (bytes < UINT32_MAX ? (uint64_t)bytes : UINT32_MAX) * 16;
     unsigned grade = GRADES;
     workshop *w;
     size_t i;

@@ -361,24 +361,35 @@ static size_t find(const bbans_hmm *hmm, const uint32_t *predicted,
     return lo;
 }
 
+/* floor(v / sum) <= slot where v < (slot + 1) sum, which is below 2^60. */
+void bbans_hmm_find(const bbans_hmm *hmm, const uint32_t *predicted,
+                    uint32_t slot, uint32_t *symbol, uint32_t *start,
+                    uint32_t *freq)
+{
+    const uint64_t sum = bbans_hmm_sum(hmm, predicted);
+    uint64_t edge[2];
+
+    *symbol = (uint32_t)find(hmm, predicted, slot, (slot + 1) * sum, edge);
+    *start = (uint32_t)(edge[0] / sum);
+    *freq = (uint32_t)(edge[1] / sum) - *start;
+}
+
+/* Sums that wrap around would lead a search out of its table. */
 bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
                                     const uint32_t *predicted, uint32_t slot,
                                     uint32_t *symbol, uint32_t *start,
                                     uint32_t *freq)
 {
-    uint64_t sum, edge[2];
+    uint64_t sum;
 
     if (hmm == NULL || predicted == NULL || symbol == NULL || start == NULL ||
         freq == NULL)
         return BBANS_ERR_NULL;
     if (slot >> hmm->prec != 0)
         return BBANS_ERR_INTERVAL;
-    sum = bbans_hmm_sum(hmm, predicted);
-    if (sum == 0)
+    sum = bbans_predicted_sum(predicted, hmm->states);
+    if (sum == 0 || sum > INT32_MAX)
         return BBANS_ERR_TOTAL;
-    /* floor(v / sum) <= slot where v < (slot + 1) sum, which is below 2^60. */
-    *symbol = (uint32_t)find(hmm, predicted, slot, (slot + 1) * sum, edge);
-    *start = (uint32_t)(edge[0] / sum);
-    *freq = (uint32_t)(edge[1] / sum) - *start;
+    bbans_hmm_find(hmm, predicted, slot, symbol, start, freq);
     return BBANS_OK;
 }

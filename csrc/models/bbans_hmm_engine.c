@@ -97,7 +97,7 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
     if (status != BBANS_OK)
         return status;
     if (hmm->contexts == NULL) {
-        (void)bbans_hmm_predict_find(hmm, predicted, slot, x, &first, &freq);
+        bbans_hmm_find(hmm, predicted, slot, x, &first, &freq);
         /* First, so that it need not wait for whether the coder takes a word.
          */
         bbans_chain_filter(hmm, s, bbans_emitting(hmm, *x));

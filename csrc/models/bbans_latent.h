@@ -19,9 +19,9 @@ typedef struct {
 } bbans_latent_law;
 
 /* ERR_CORRUPT: what no sender can have pushed, or popped. */
-bbans_status bbans_latent_push(const bbans_latent_law *law, bbans_lane *lane,
+bbans_status bbans_latent_push(const bbans_latent_law *law, bbans_lane *of,
                                const int64_t *z);
-bbans_status bbans_latent_pop(const bbans_latent_law *law, bbans_lane *lane,
+bbans_status bbans_latent_pop(const bbans_latent_law *law, bbans_lane *of,
                               int64_t *z);
 
 /* By the range coder multiples of 2^shift, such as this one at the mode. */

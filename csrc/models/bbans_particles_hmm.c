@@ -191,8 +191,7 @@ static uint32_t pop_mean(const bbans_particles *f, bbans_stream *s)
     const uint32_t slot = bbans_slot_bits(s->lane.x, f->hmm->prec);
     uint32_t x, first, freq;
 
-    (void)bbans_hmm_predict_find(f->hmm, predicted_of(s), slot, &x, &first,
-                                 &freq);
+    bbans_hmm_find(f->hmm, predicted_of(s), slot, &x, &first, &freq);
     bbans_lane_advance_bits(&s->lane, first, freq, f->hmm->prec);
     return x;
 }
@@ -236,8 +235,7 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 
     if (status != BBANS_OK)
         return status;
-    (void)bbans_hmm_predict_find(f->hmm, predicted_of(s), slot, x, &first,
-                                 &freq);
+    bbans_hmm_find(f->hmm, predicted_of(s), slot, x, &first, &freq);
     status = bbans_range_advance(dec, first, freq, total);
     filter_by(f, s, *x);
     return status;

@@ -141,7 +141,7 @@ static int encode(const bbans_model *model, const uint8_t *record, size_t n,
     (void)bbans_range_encode_interval(enc, 0, STORED, FIRST_TOTAL);
     if (!model->ends) {
         const uint32_t v = (uint32_t)count + 1;
-        const unsigned bits = (unsigned)bbans_bit_length(v) - 1;
+        const unsigned bits = bbans_floor_log2(v);
 
         encode_bits(enc, 0, bits);
         encode_bits(enc, v, bits + 1);

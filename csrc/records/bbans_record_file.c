@@ -32,7 +32,7 @@ static group_shape shape_of(size_t n, size_t message_bytes)
 
     s.n = n;
     s.message_bytes = message_bytes;
-    s.low_bits = mean == 0 ? 0 : (unsigned)bbans_bit_length(mean) - 1;
+    s.low_bits = mean == 0 ? 0 : bbans_floor_log2(mean);
     s.low_bytes = (n * s.low_bits + 7) / 8; /* < 2^16 * 31 */
     s.high_bytes = (n + (message_bytes >> s.low_bits) + 7) / 8;
     return s;

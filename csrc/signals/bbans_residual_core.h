@@ -142,7 +142,7 @@ static inline int bbans_within(int64_t v, int low, int high)
 static inline int bbans_quarters(uint64_t v)
 {
     const uint64_t u = v < 4 ? 4 : v;
-    const int octave = bbans_bit_length(u) - 1;
+    const int octave = (int)bbans_floor_log2(u);
 
     return 4 * octave + (int)(u >> (octave - 2) & 3);
 }
@@ -398,7 +398,7 @@ BBANS_INLINED static inline void bbans_put_rest(bbans_residuals *c,
 
     if (bin == BBANS_BEYOND) {
         const uint64_t units = (uint64_t)(from >> q->k) - BBANS_REACH + 1;
-        const unsigned n = (unsigned)bbans_bit_length(units) - 1;
+        const unsigned n = bbans_floor_log2(units);
 
         bbans_sink_step(sink, lane, q->span.start, q->span.end - q->span.start);
         bbans_sink_bits(sink, lane, n, BBANS_ESCAPE_BITS);

@@ -206,7 +206,7 @@ static unsigned rice_of(uint32_t mean, unsigned precision)
     /* mean < 2^30, precision <= 24; log2 of 0.7 of it in units, less 1 */
     const uint64_t units = (((uint64_t)mean << precision) * 3 / 4) >> 16;
 
-    unsigned k = units < 2 ? 0 : (unsigned)bbans_bit_length(units) - 1;
+    unsigned k = units < 2 ? 0 : bbans_floor_log2(units);
 
     return k < RICE_MAX ? k : RICE_MAX;
 }

@@ -496,7 +496,7 @@ static unsigned first_scale(const int32_t *value, const int64_t *mu,
 
         sum += (uint64_t)(off < 0 ? -off : off);
     }
-    return (unsigned)bbans_bit_length(sum / n + 8) - 1;
+    return bbans_floor_log2(sum / n + 8);
 }
 
 void bbans_residual_encode(void *work, bbans_sink *sink,

@@ -505,7 +505,7 @@ static unsigned ones(uint64_t v)
 
 static unsigned lowest_one(uint64_t v)
 {
-    return (unsigned)bbans_bit_length(v & (0 - v)) - 1;
+    return bbans_floor_log2(v & (0 - v));
 }
 
 static void list_bits(distinct *d, size_t words, uint64_t *table)
@@ -1031,7 +1031,8 @@ void bbans_transform_choose(bbans_transforms *ways, const uint8_t *data,
          * or of few kinds. */
         if (order == 0 ||
             (level > 0 && ways->best.kind == BBANS_SIGNAL_LOW_BITS) ||
-            (level > 0 && order == 1 && kinds_in_sample(&w, steps) <= KINDS_FEW))
+            (level > 0 && order == 1 &&
+             kinds_in_sample(&w, steps) <= KINDS_FEW))
             consider(ways, &c, &w, steps, &transform, level);
         else if (order > 0)
             break;

@@ -28,13 +28,33 @@
 
 static uint64_t check_state = 1;
 
+/* With CHECK_INPUT, a fuzzer's input, of which each random number takes its
+ * highest 16 bits while it lasts. */
+#ifdef CHECK_INPUT
+static const uint8_t *check_input;
+static size_t check_left;
+#define CHECK_LIKELY(condition) ((void)(condition))
+#else
+#define CHECK_LIKELY(condition) CHECK(condition) /* of random numbers */
+#endif
+
 /* xorshift64*: Vigna, ACM TOMS 42(4), 2016. */
 static inline uint64_t random_bits(void)
 {
+    uint64_t bits;
+
     check_state ^= check_state >> 12;
     check_state ^= check_state << 25;
     check_state ^= check_state >> 27;
-    return check_state * UINT64_C(2685821657736338717);
+    bits = check_state * UINT64_C(2685821657736338717);
+#ifdef CHECK_INPUT
+    if (check_left >= 2) {
+        bits = bits >> 16 | (uint64_t)*check_input++ << 56;
+        bits |= (uint64_t)*check_input++ << 48;
+        check_left -= 2;
+    }
+#endif
+    return bits;
 }
 
 static inline uint32_t below(uint32_t n)

@@ -3,11 +3,16 @@
  * it.
  *
  *   GOLDEN_TINY   only the device's coder
+ *   ROOM          how buffers are kept, "static" if not defined
  *
  * SPDX-License-Identifier: MIT */
 #include "golden.h"
 
 #include "bbans_tiny.h"
+
+#ifndef ROOM
+#define ROOM static
+#endif
 
 #ifdef GOLDEN_TINY
 typedef uint16_t golden_edge;
@@ -142,12 +147,12 @@ static int equal(const uint8_t *a, const uint8_t *b, size_t n)
 #define RECORD_MAX 1200
 #define TINY_WORK 1700 /* 2 sqrt(10000) + 2 rows of 8 states */
 
-static uint8_t out[BYTES_MAX];
+ROOM uint8_t out[BYTES_MAX];
 
 static int tiny_case(const bbans_tiny_hmm *hmm, const golden_case *c)
 {
-    static uint32_t work[TINY_WORK];
-    static bbans_tiny_decoder dec;
+    ROOM uint32_t work[TINY_WORK];
+    ROOM bbans_tiny_decoder dec;
     uint8_t chunk[50];
     size_t used, t, n;
     int predictive;
@@ -173,7 +178,7 @@ static int tiny_case(const bbans_tiny_hmm *hmm, const golden_case *c)
 /* Records are written and read as stored, and what is refused is. */
 static int tiny_record_case(const golden_record_case *c)
 {
-    static uint8_t record[RECORD_MAX];
+    ROOM uint8_t record[RECORD_MAX];
     bbans_tiny_model model;
     size_t i, n;
 
@@ -233,12 +238,12 @@ static void differences(const uint32_t *edge, size_t rows, size_t n,
 
 static int golden_case_run(const golden_model *m, const golden_case *c)
 {
-    static uint32_t initial[STATES], transition[STATES * STATES];
-    static uint32_t emission[STATES * SYMBOLS];
-    static uint16_t initial16[STATES + 1], transition16[STATES * (STATES + 1)];
-    static uint16_t emission16[STATES * (SYMBOLS + 1)];
-    static uint64_t memory[16000], work[12000];
-    static uint32_t tail[2 * N_MAX + 64], x[N_MAX];
+    ROOM uint32_t initial[STATES], transition[STATES * STATES];
+    ROOM uint32_t emission[STATES * SYMBOLS];
+    ROOM uint16_t initial16[STATES + 1], transition16[STATES * (STATES + 1)];
+    ROOM uint16_t emission16[STATES * (SYMBOLS + 1)];
+    ROOM uint64_t memory[16000], work[12000];
+    ROOM uint32_t tail[2 * N_MAX + 64], x[N_MAX];
     const size_t K = m->states, M = m->symbols;
     bbans_tiny_hmm tiny;
     bbans_message msg;
@@ -287,9 +292,9 @@ static int golden_case_run(const golden_model *m, const golden_case *c)
 
 static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
 {
-    static uint64_t work[1000];
-    static uint32_t tail[8000];
-    static int64_t x[400];
+    ROOM uint64_t work[1000];
+    ROOM uint32_t tail[8000];
+    ROOM int64_t x[400];
     const size_t count = c->n * m->observed;
     bbans_lgssm model;
     bbans_message msg;
@@ -324,10 +329,10 @@ static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
 /* A model file is read, codes in its own mode, and is written again. */
 static int model_file_run(const golden_model_file *c)
 {
-    static uint64_t memory[6000], work[6000];
-    static uint32_t tail[3000], symbol[60], symbol_back[60];
-    static int64_t value[257], back[120];
-    static uint8_t file[40000];
+    ROOM uint64_t memory[6000], work[6000];
+    ROOM uint32_t tail[3000], symbol[60], symbol_back[60];
+    ROOM int64_t value[257], back[120];
+    ROOM uint8_t file[40000];
     const bbans_state_space *space;
     const void *x = c->x;
     void *y = back;
@@ -377,8 +382,8 @@ static size_t elements(const bbans_network *network, uint32_t i)
 static int network_items_run(const bbans_network *network,
                              const golden_network *c, size_t first, size_t n)
 {
-    static uint64_t work[8000];
-    static int32_t result[BBANS_NETWORK_OUTPUTS_MAX][400];
+    ROOM uint64_t work[8000];
+    ROOM int32_t result[BBANS_NETWORK_OUTPUTS_MAX][400];
     int32_t *output[BBANS_NETWORK_OUTPUTS_MAX];
     bbans_array input[BBANS_NETWORK_INPUTS_MAX];
     const int32_t *next = c->input;
@@ -410,8 +415,8 @@ static int network_items_run(const bbans_network *network,
  * written again. */
 static int network_run(const golden_network *c)
 {
-    static uint64_t memory[1000];
-    static uint8_t file[2000];
+    ROOM uint64_t memory[1000];
+    ROOM uint8_t file[2000];
     bbans_network_file read;
     size_t i, used;
 
@@ -431,10 +436,10 @@ static int network_run(const golden_network *c)
 static int latent_case_run(const golden_bytes *file,
                            const golden_latent_case *c)
 {
-    static uint64_t memory[4000], work[12000];
-    static uint32_t tail[8000];
-    static uint8_t written[5000];
-    static int64_t x[150];
+    ROOM uint64_t memory[4000], work[12000];
+    ROOM uint32_t tail[8000];
+    ROOM uint8_t written[5000];
+    ROOM int64_t x[150];
     bbans_frozen *frozen = (bbans_frozen *)(void *)memory;
     bbans_state_space *space = &frozen->space;
     bbans_message msg;
@@ -473,8 +478,8 @@ static int latent_case_run(const golden_bytes *file,
 static int filter_run(bbans_particles *filter, const void *x, void *y, size_t n,
                       const uint8_t *const bytes[2], const size_t n_bytes[2])
 {
-    static uint64_t work[8000];
-    static uint32_t tail[8000];
+    ROOM uint64_t work[8000];
+    ROOM uint32_t tail[8000];
     bbans_message msg;
     uint64_t head;
     size_t used;
@@ -501,10 +506,10 @@ static int filter_run(bbans_particles *filter, const void *x, void *y, size_t n,
 
 static int finite_case_run(const golden_model *m, const golden_finite_case *c)
 {
-    static uint32_t initial[STATES], transition[STATES * STATES];
-    static uint32_t emission[STATES * SYMBOLS], x[40], y[40];
-    static uint16_t edge16[STATES * (STATES + 1)];
-    static uint64_t memory[16000];
+    ROOM uint32_t initial[STATES], transition[STATES * STATES];
+    ROOM uint32_t emission[STATES * SYMBOLS], x[40], y[40];
+    ROOM uint16_t edge16[STATES * (STATES + 1)];
+    ROOM uint64_t memory[16000];
     const size_t K = m->states, M = m->symbols, n = c->coded.n;
     bbans_particles filter;
     bbans_hmm hmm;
@@ -531,7 +536,7 @@ static bbans_status gaussians(const int32_t *matrix, const int32_t *scale,
                               const int64_t *last, int leak, size_t n,
                               void *work, bbans_distribution *law)
 {
-    static bbans_family family[2];
+    ROOM bbans_family family[2];
     int64_t *location = (int64_t *)work;
     int32_t *by = (int32_t *)(void *)(location + rows * n);
     size_t i, j, k;
@@ -596,7 +601,7 @@ static bbans_status linear_proposal(void *user, size_t t, const int64_t *z,
 
 static int linear_case_run(const golden_linear_case *c)
 {
-    static int64_t y[24];
+    ROOM int64_t y[24];
     const golden_lgssm_case *coded = &c->filter.coded;
     golden_linear_case user = *c;
     bbans_particle_model model;
@@ -630,8 +635,8 @@ static int is_of_characters(const bbans_model *model)
 
 static int record_case_run(const golden_record_case *c)
 {
-    static uint64_t memory[6000], work[6000];
-    static uint8_t record[RECORD_MAX];
+    ROOM uint64_t memory[6000], work[6000];
+    ROOM uint8_t record[RECORD_MAX];
     bbans_model model;
     size_t i, n;
 
@@ -663,8 +668,8 @@ static int record_case_run(const golden_record_case *c)
 #ifndef GOLDEN_TINY
 static int block_run(const golden_block *c)
 {
-    static uint64_t work[24000];
-    static uint8_t data[600];
+    ROOM uint64_t work[24000];
+    ROOM uint8_t data[600];
     const uint8_t *block = c->block.data;
     int level;
     size_t n;
@@ -686,9 +691,9 @@ static int block_run(const golden_block *c)
 
 static int ragged_case_run(const golden_ragged_case *c)
 {
-    static uint64_t memory[400], head[64];
-    static uint32_t tail[800];
-    static int64_t value[150];
+    ROOM uint64_t memory[400], head[64];
+    ROOM uint32_t tail[800];
+    ROOM int64_t value[150];
     bbans_ragged ragged;
     bbans_distribution d;
     bbans_message msg;
@@ -726,6 +731,26 @@ int golden_run(size_t i)
                            &golden_cases[i]);
 }
 #else
+int golden_sequence_get(size_t i, golden_sequence *s)
+{
+    const size_t n_files = COUNT(golden_model_files);
+    const int numbers = i < n_files;
+    const golden_bytes *file;
+
+    if (i >= n_files + COUNT(golden_latent_cases))
+        return 0;
+    file = numbers ? &golden_model_files[i].file
+                   : &golden_latents[golden_latent_cases[i - n_files].model];
+    s->file = file->data;
+    s->n_bytes = file->n;
+    s->numbers = numbers;
+    s->x =
+        numbers ? golden_model_files[i].x : golden_latent_cases[i - n_files].x;
+    s->n =
+        numbers ? golden_model_files[i].n : golden_latent_cases[i - n_files].n;
+    return 1;
+}
+
 size_t golden_count(void)
 {
     return COUNT(golden_cases) + COUNT(golden_lgssm_cases) +

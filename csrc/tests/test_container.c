@@ -25,6 +25,26 @@ typedef struct {
     uint64_t shape[3];
 } golden_file;
 
+/* A file of tests/vectors/files. */
+typedef struct {
+    const char *name;
+    golden_bytes file;
+    size_t n;       /* elements                             */
+    uint32_t crc;   /* of their bytes, as in files          */
+    int model;      /* -1: none                             */
+    int is_refused; /* it takes what the C library has not  */
+} golden_kept;
+
+typedef struct {
+    golden_bytes packed, plain; /* a model file in both forms */
+} golden_packed;
+
+typedef struct {
+    golden_bytes file;
+    size_t records;
+    uint32_t crc; /* of all records, each behind its length in 8 bytes */
+} golden_records;
+
 typedef struct {
     const char *name;
     golden_bytes file;
@@ -1742,6 +1762,140 @@ static void test_vectors(void)
         unload(&models[i]);
 }
 
+/* The checksum of elements as they are in files. */
+static uint32_t crc_of(const uint8_t *native, size_t n, size_t width)
+{
+    uint8_t *data = allocate(n * width);
+    uint32_t crc;
+    size_t i, k;
+
+    for (i = 0; i < n; i++) {
+        const uint64_t value =
+            width == 1   ? native[i]
+            : width == 2 ? ((const uint16_t *)(const void *)native)[i]
+            : width == 4 ? ((const uint32_t *)(const void *)native)[i]
+                         : ((const uint64_t *)(const void *)native)[i];
+
+        for (k = 0; k < width; k++)
+            data[i * width + k] = (uint8_t)(value >> 8 * k);
+    }
+    crc = bbans_crc32(0, data, n * width);
+    free(data);
+    return crc;
+}
+
+/* Each kind of file that the library has ever written, at once and as a stream.
+ * What tables and codecs of the user take is not here. */
+static void test_kept(void)
+{
+    loaded models[COUNT(golden_kept_models)];
+    size_t i, n;
+
+    for (i = 0; i < COUNT(golden_kept_models); i++)
+        load(&models[i], golden_kept_models[i].bytes, golden_kept_models[i].n);
+    for (i = 0; i < COUNT(golden_kepts); i++) {
+        const golden_kept *kept = &golden_kepts[i];
+        bbans_reader reader;
+        uint8_t *data;
+        const bbans_status status =
+            decompress(kept->model < 0 ? NULL : &models[kept->model].model,
+                       kept->file.bytes, kept->file.n, &reader, &data, &n);
+
+        if (kept->is_refused)
+            CHECK(status == BBANS_ERR_WRONG_MODEL ||
+                  status == BBANS_ERR_VERSION);
+        else
+            CHECK(status == BBANS_OK && n == kept->n &&
+                  crc_of(data, n, bbans_element_bytes(reader.element)) ==
+                      kept->crc);
+        if (status == BBANS_OK)
+            test_stream(kept->file.bytes, kept->file.n);
+        free(data);
+    }
+    for (i = 0; i < COUNT(golden_kept_models); i++)
+        unload(&models[i]);
+}
+
+/* Load a model of either form. */
+static void load_any(loaded *m, const uint8_t *bytes, size_t n)
+{
+    size_t cap = 0;
+    uint8_t *plain;
+
+    if (bbans_model_unpack(bytes, n, NULL, 0, &cap) != BBANS_ERR_CAPACITY) {
+        load(m, bytes, n);
+        return;
+    }
+    plain = allocate(cap);
+    CHECK(bbans_model_unpack(bytes, n, plain, cap, &n) == BBANS_OK);
+    load(m, plain, n);
+    free(plain);
+}
+
+static void test_kept_models(void)
+{
+    size_t i, n, cap;
+
+    for (i = 0; i < COUNT(golden_packeds); i++) {
+        const golden_bytes packed = golden_packeds[i].packed;
+        const golden_bytes plain = golden_packeds[i].plain;
+        uint8_t *got;
+
+        CHECK(bbans_model_unpack(packed.bytes, packed.n, NULL, 0, &cap) ==
+              BBANS_ERR_CAPACITY);
+        got = allocate(cap);
+        CHECK(bbans_model_unpack(packed.bytes, packed.n, got, cap, &n) ==
+              BBANS_OK);
+        CHECK(n == plain.n && memcmp(got, plain.bytes, n) == 0);
+        free(got);
+        CHECK(bbans_model_pack(plain.bytes, plain.n, NULL, 0, &cap) ==
+              BBANS_ERR_CAPACITY);
+        got = allocate(cap);
+        CHECK(bbans_model_pack(plain.bytes, plain.n, got, cap, &n) == BBANS_OK);
+        CHECK(n == packed.n && memcmp(got, packed.bytes, n) == 0);
+        free(got);
+    }
+}
+
+static void test_kept_records(void)
+{
+    size_t i, k, n, size;
+
+    for (i = 0; i < COUNT(golden_record_files); i++) {
+        const golden_records *kept = &golden_record_files[i];
+        bbans_record_group groups[9];
+        bbans_records file;
+        uint32_t crc = 0;
+        loaded m;
+        void *work;
+
+        CHECK(bbans_records_open(&file, kept->file.bytes, kept->file.n) ==
+              BBANS_OK);
+        CHECK(bbans_records_scan(&file, kept->file.bytes, kept->file.n, groups,
+                                 COUNT(groups)) == BBANS_OK);
+        CHECK(file.records == kept->records && !file.cut && file.lost == 0);
+        if (file.model != NULL)
+            load_any(&m, file.model, file.model_bytes);
+        else
+            load_any(&m, golden_records_models[0].bytes,
+                     golden_records_models[0].n);
+        size = bbans_record_work_bytes(&m.model);
+        work = allocate(size);
+        for (k = 0; k < kept->records; k++) {
+            uint8_t record[8 + 500] = {0};
+
+            CHECK(bbans_records_get(&file, k, &m.model, record + 8, 500, &n,
+                                    work, size) == BBANS_OK);
+            record[0] = (uint8_t)n;
+            record[1] = (uint8_t)(n >> 8);
+            crc = bbans_crc32(crc, record, 8 + n);
+        }
+        CHECK(crc == kept->crc);
+        free(work);
+        unload(&m);
+    }
+}
+
 int main(void)
 {
     static const int arrays[] = {
@@ -1787,6 +1941,9 @@ int main(void)
     test_parts(&models[0].model);
     test_signal_noise();
     test_vectors();
+    test_kept();
+    test_kept_models();
+    test_kept_records();
     for (k = 0; k < 3; k++)
         unload(&models[k]);
     printf("test_container: ok\n");

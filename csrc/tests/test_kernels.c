@@ -1343,7 +1343,7 @@ static void compare_scales(const bbans_kernels *portable,
         CHECK(scale[1][i] == INT32_MIN || scale[1][i] == want[1]);
         given += scale[0][i] != INT32_MIN && i % 2 == 1;
     }
-    CHECK(n < 64 || given > 20);
+    CHECK_LIKELY(n < 64 || given > 20);
     for (; i < 64; i++)
         CHECK(scale[0][i] == 0x77777777 && scale[1][i] == 0x77777777);
 }
@@ -1385,7 +1385,7 @@ static void compare_locations(const bbans_kernels *portable,
         CHECK(location[1][i] == INT64_MIN || location[1][i] == want[1]);
         given += location[0][i] != INT64_MIN;
     }
-    CHECK(n < 64 || given > 20);
+    CHECK_LIKELY(n < 64 || given > 20);
     for (; i < 64; i++)
         CHECK(location[0][i] == 0x7777777777777777 &&
               location[1][i] == 0x7777777777777777);

@@ -172,6 +172,7 @@ static void test_costs(bbans_hmm *hmm, const uint32_t *x, size_t n)
 {
     const size_t work_bytes = bbans_sequence_costs_bytes(&hmm->space);
     uint32_t *predicted = allocate(4 * hmm->stride), start, freq;
+    uint32_t found, first, width;
     uint32_t *filtered = allocate(4 * hmm->stride);
     uint64_t *cost = allocate((n + 1) * sizeof *cost);
     void *work = allocate(work_bytes);
@@ -186,10 +187,19 @@ static void test_costs(bbans_hmm *hmm, const uint32_t *x, size_t n)
     for (t = 0; t < n; t++) {
         CHECK(bbans_hmm_predict(hmm, predicted, x[t], &start, &freq) ==
               BBANS_OK);
+        CHECK(bbans_hmm_predict_find(hmm, predicted, start + freq - 1, &found,
+                                     &first, &width) == BBANS_OK);
+        CHECK(found == x[t] && first == start && width == freq);
         CHECK(fabs((double)cost[t] - 65536 * (hmm->prec - log2((double)freq))) <
               1.01);
         CHECK(bbans_hmm_filter(hmm, predicted, x + t, 1, filtered) == BBANS_OK);
     }
+    predicted[0] = UINT32_MAX; /* what no filter makes */
+    CHECK(bbans_hmm_predict_find(hmm, predicted, 0, &found, &first, &width) ==
+          BBANS_ERR_TOTAL);
+    memset(predicted, 0, 4 * hmm->states); /* those behind count for nothing */
+    CHECK(bbans_hmm_predict_find(hmm, predicted, 0, &found, &first, &width) ==
+          BBANS_ERR_TOTAL);
     CHECK(bbans_sequence_costs(&hmm->space, NULL, 0, NULL, work, work_bytes) ==
           BBANS_OK);
     CHECK(bbans_sequence_costs(&hmm->space, x, n, NULL, work, work_bytes) ==

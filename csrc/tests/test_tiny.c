@@ -46,13 +46,15 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
     static uint32_t x32[N_MAX], tail[4 * N_MAX + 32],
         work[(2 * N_MAX + 8) * STATES];
     const size_t memory_bytes = bbans_hmm_bytes(states, symbols);
+    const size_t row_bytes = 2 * states * (symbols + 1);
     void *memory = malloc(memory_bytes), *big_work;
+    uint16_t *rows16 = malloc(row_bytes); /* nothing follows */
     bbans_tiny_hmm tiny;
     bbans_tiny_decoder dec;
     bbans_hmm hmm;
     size_t i, n;
 
-    CHECK(memory != NULL);
+    CHECK(memory != NULL && rows16 != NULL);
     random_row(initial, initial16, states, prec);
     for (i = 0; i < states; i++) {
         random_row(transition + i * states, transition16 + i * (states + 1),
@@ -60,9 +62,10 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
         random_row(emission + i * symbols, emission16 + i * (symbols + 1),
                    symbols, prec);
     }
+    memcpy(rows16, emission16, row_bytes);
     tiny.initial = initial16;
     tiny.transition = transition16;
-    tiny.emission = emission16;
+    tiny.emission = rows16;
     tiny.states = (uint16_t)states;
     tiny.symbols = (uint16_t)symbols;
     tiny.start_length = (uint16_t)start_length;
@@ -135,6 +138,9 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
             memcpy(copy, bytes, cut);
             if (cut > 0)
                 copy[below((uint32_t)cut)] ^= (uint8_t)(1u << below(8));
+            if (damage == 0) /* slots that no interval has */
+                memset(copy, 0xff, cut);
+            memset(y, 0xff, n); /* no symbol of the model */
             if (bbans_tiny_decoder_init(&dec, &tiny, copy, cut, n,
                                         predictive) == BBANS_OK)
                 (void)bbans_tiny_decode(&dec, y, n);
@@ -176,13 +182,16 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
                 CHECK(copy != NULL);
                 memcpy(copy, message, i);
                 copy[below((uint32_t)i)] ^= (uint8_t)(1u << below(8));
-                y[N_MAX] = 0xa5;
+                if (damage == 0)
+                    memset(copy + 1, 0xff, i - 1);
+                memset(y, 0xff, sizeof y);
                 (void)bbans_tiny_packet_decode(&dec, &tiny, copy, i, y, &found);
                 free(copy);
             }
         }
     }
     free(memory);
+    free(rows16);
 }
 
 /* Once there was no room for a word, the rest may fit again: here what is

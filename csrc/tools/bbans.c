@@ -144,12 +144,10 @@ static int put_row(const facts *f, const char *name)
     }
     (void)memory_of(&shown, 4 * strlen(name) + 1, 0);
     make_visible(name, (char *)shown.bytes);
-    if (printf("%12llu  %12s  %6s  %6llu  %-10s  %-8s  %s\n",
-               (unsigned long long)f->compressed, plain, ratio,
-               (unsigned long long)f->blocks, f->holds, f->coder,
-               (const char *)shown.bytes) < 0)
-        return output_failed();
-    return DONE;
+    return print("%12llu  %12s  %6s  %6llu  %-10s  %-8s  %s\n",
+                 (unsigned long long)f->compressed, plain, ratio,
+                 (unsigned long long)f->blocks, f->holds, f->coder,
+                 (const char *)shown.bytes);
 }
 
 static int list(const char *name)
@@ -164,20 +162,21 @@ static int list(const char *name)
     if (status != DONE)
         return status;
     if (n_listed++ == 0 && !o->quiet)
-        (void)printf("%12s  %12s  %6s  %6s  %-10s  %-8s  name\n", "compressed",
-                     "uncompressed", "ratio", "blocks", "holds", "coder");
+        status =
+            print("%12s  %12s  %6s  %6s  %-10s  %-8s  name\n", "compressed",
+                  "uncompressed", "ratio", "blocks", "holds", "coder");
     total.compressed += f.compressed;
     total.uncompressed += f.uncompressed;
     total.blocks += f.blocks;
     total.is_known &= f.is_known;
-    return put_row(&f, name);
+    return status != DONE ? status : put_row(&f, name);
 }
 
 static int end_list(int status)
 {
     if (n_listed > 1 && !o->quiet)
         status |= put_row(&total, "(total)");
-    return fflush(stdout) == 0 || output_is_gone() ? status : output_failed();
+    return status;
 }
 
 /* ---- All files ----------------------------------------------------------- */

@@ -196,7 +196,7 @@ const bbans_model *model_load(const char *name)
     if (status == DONE)
         status = file.failed;
     if (status == DONE)
-        status = build(l, file.name, file.at, file.n);
+        (void)build(l, file.name, file.at, file.n);
     source_close(&file);
     if (!l->is_whole || l->model.bytes != file.at)
         free(file.held.bytes);

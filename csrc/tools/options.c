@@ -61,10 +61,11 @@ refuse_usage(const char *format, ...)
     va_list list;
 
     va_start(list, format);
-    fputs(usage, stderr);
-    fputs("bbans: error: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
+    /* Whether it can be said or not, the status says it. */
+    (void)fputs(usage, stderr);
+    (void)fputs("bbans: error: ", stderr);
+    (void)vfprintf(stderr, format, list);
+    (void)fputc('\n', stderr);
     va_end(list);
     exit(WRONG_USAGE);
 }
@@ -217,16 +218,11 @@ static int read_short(options *o, const char *argument, char **next)
 /* Print what was asked for, and end. */
 static void answer(const options *o)
 {
-    int ok = 1;
-
     if (o->wants_help)
-        ok = fputs(usage, stdout) >= 0 && fputs(help, stdout) >= 0;
-    else if (o->wants_version)
-        ok = printf("bbans %d.%d.%d\n", BBANS_VERSION / 10000,
-                    BBANS_VERSION / 100 % 100, BBANS_VERSION % 100) > 0;
-    else
-        return;
-    exit(ok && fflush(stdout) == 0 ? DONE : say_errno(STDOUT_NAME));
+        exit(print("%s%s", usage, help));
+    if (o->wants_version)
+        exit(print("bbans %d.%d.%d\n", BBANS_VERSION / 10000,
+                   BBANS_VERSION / 100 % 100, BBANS_VERSION % 100));
 }
 
 static void check(const options *o)

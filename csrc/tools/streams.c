@@ -19,6 +19,35 @@
 #define LINE_BYTES (2 * PATH_MAX + 512)
 #define TRIES_MAX 100
 
+/* ---- Waiting ------------------------------------------------------------- */
+
+static void wait_for(int fd, short event)
+{
+    struct pollfd one;
+
+    one.fd = fd;
+    one.events = event;
+    one.revents = 0;
+    (void)poll(&one, 1, -1);
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t n)
+{
+    while (n > 0) {
+        const ssize_t part = write(fd, bytes, n);
+
+        if (part >= 0) {
+            bytes += part;
+            n -= (size_t)part;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            wait_for(fd, POLLOUT);
+        } else if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* ---- What is said -------------------------------------------------------- */
 
 /* Where the character ends that begins there; NULL if it is no UTF-8. */
@@ -59,7 +88,7 @@ void make_visible(const char *text, char *to)
 void say(const char *name, const char *format, ...)
 {
     static char text[LINE_BYTES], line[4 * LINE_BYTES];
-    size_t n = (size_t)sprintf(text, "bbans: "), done = 0;
+    size_t n = (size_t)sprintf(text, "bbans: ");
     va_list list;
 
     if (name != NULL)
@@ -71,13 +100,7 @@ void say(const char *name, const char *format, ...)
     make_visible(text, line);
     n = strlen(line);
     line[n++] = '\n';
-    while (done < n) { /* nobody is left to be told if that fails */
-        const ssize_t part = write(2, line + done, n - done);
-
-        if (part < 0 && errno != EINTR)
-            return;
-        done += part < 0 ? 0 : (size_t)part;
-    }
+    (void)write_all(2, (const uint8_t *)line, n); /* else who is to be told? */
 }
 
 int say_errno(const char *name)
@@ -99,14 +122,33 @@ int output_is_gone(void)
     return is_gone;
 }
 
+int print(const char *format, ...)
+{
+    static memory text;
+    va_list list, again;
+    int n;
+
+    va_start(list, format);
+    va_copy(again, list);
+    n = vsnprintf(NULL, 0, format, list);
+    (void)memory_of(&text, (size_t)n + 1, 0);
+    (void)vsnprintf((char *)text.bytes, (size_t)n + 1, format, again);
+    va_end(again);
+    va_end(list);
+    return write_all(1, text.bytes, (size_t)n) == 0 ? DONE : output_failed();
+}
+
 /* ---- Unfinished files ---------------------------------------------------- */
 
-static char unfinished[PATH_MAX]; /* its name, or "" */
+/* Its name: one pointer, since a signal comes at any moment. */
+static const char *volatile unfinished;
 
 static void discard_unfinished(void)
 {
-    if (unfinished[0] != '\0')
-        (void)unlink(unfinished);
+    const char *const name = unfinished;
+
+    if (name != NULL)
+        (void)unlink(name);
 }
 
 static void end_by(int number)
@@ -221,16 +263,6 @@ int names_open_file(const char *name)
 
 /* ---- Reading ------------------------------------------------------------- */
 
-static void wait_for(int fd, short event)
-{
-    struct pollfd one;
-
-    one.fd = fd;
-    one.events = event;
-    one.revents = 0;
-    (void)poll(&one, 1, -1);
-}
-
 int source_open(source *s, const char *name)
 {
     static int stdin_is_taken;
@@ -324,23 +356,6 @@ int source_skip(source *s, size_t n)
 
 /* ---- Writing ------------------------------------------------------------- */
 
-static int write_all(int fd, const uint8_t *bytes, size_t n)
-{
-    while (n > 0) {
-        const ssize_t part = write(fd, bytes, n);
-
-        if (part >= 0) {
-            bytes += part;
-            n -= (size_t)part;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            wait_for(fd, POLLOUT);
-        } else if (errno != EINTR) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
 int is_same(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
@@ -366,21 +381,18 @@ static int open_temporary(sink *s, const source *from)
 
         (void)clock_gettime(CLOCK_REALTIME, &now);
         number = ((uint64_t)now.tv_sec << 30) + (uint64_t)now.tv_nsec;
+        number += (uint64_t)tries; /* the clock may stand still */
         number = (number ^ (uint64_t)getpid() << 40) * 0x9e3779b97f4a7c15u;
         (void)snprintf(name, sizeof name, ".bbans-%08lx%08lx",
                        (unsigned long)(number >> 32),
                        (unsigned long)(number & 0xffffffffu));
         free(s->temporary);
         s->temporary = joined(s->target, folder_length(s->target), name);
-        if (strlen(s->temporary) >= sizeof unfinished) {
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        strcpy(unfinished, s->temporary);
+        unfinished = s->temporary;
         s->fd = open(s->temporary, O_WRONLY | O_CREAT | O_EXCL,
                      is_file ? 0600 : 0666);
         if (s->fd < 0)
-            unfinished[0] = '\0';
+            unfinished = NULL;
     } while (s->fd < 0 && errno == EEXIST && ++tries < TRIES_MAX);
     return s->fd;
 }
@@ -395,6 +407,8 @@ int sink_open(sink *s, const char *name, const source *from, int force)
     s->force = force;
     s->fd = 1;
     exists = is_stdout(name) ? fstat(1, &found) == 0 : stat(name, &found) == 0;
+    if (!exists && !is_stdout(name) && errno != ENOENT)
+        return say_errno(name); /* something may be there */
     if (exists && is_what_is_read(&found, from) &&
         (is_stdout(name) || names_open_file(name))) {
         say(s->name, "is a file that is read: say another output");
@@ -492,18 +506,22 @@ static int give_name(const sink *s)
     return -1;
 }
 
-/* Make the names in a folder last, where it can be opened for that. */
-static void sync_folder(const char *path)
+/* Make the names in a folder last, where it can be opened for that, and there
+ * is such a service. */
+static int sync_folder(const char *path)
 {
     const size_t n = folder_length(path);
     char *const folder = n > 0 ? joined(path, n, "") : joined("", 0, ".");
     const int fd = open(folder, O_RDONLY);
+    int error;
 
     free(folder);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        (void)close(fd);
-    }
+    if (fd < 0)
+        return errno == EACCES || errno == EPERM ? 0 : -1;
+    error = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP ? 0 : errno;
+    (void)close(fd);
+    errno = error;
+    return error == 0 ? 0 : -1;
 }
 
 int sink_finish(sink *s)
@@ -526,10 +544,11 @@ int sink_finish(sink *s)
         sink_discard(s);
         return FAILED;
     }
-    sync_folder(s->target);
-    unfinished[0] = '\0';
+    unfinished = NULL;
     free(s->temporary);
     s->temporary = NULL;
+    if (sync_folder(s->target) != 0)
+        status = say_errno(s->name);
     sink_discard(s);
     return status;
 }
@@ -538,7 +557,7 @@ void sink_discard(sink *s)
 {
     if (s->temporary != NULL)
         discard_unfinished();
-    unfinished[0] = '\0';
+    unfinished = NULL;
     if (s->closes && s->fd >= 0)
         (void)close(s->fd);
     free(s->temporary);

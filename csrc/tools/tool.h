@@ -67,6 +67,12 @@ int say_errno(const char *name); /* and return FAILED */
 /* to: four times as many bytes as the text, and a 0. */
 void make_visible(const char *text, char *to);
 
+/* A text on standard output. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+int print(const char *format, ...);
+
 /* Of standard output, after which nothing more can be written: that a reader
  * goes away it knows itself. */
 int output_failed(void);

@@ -1,0 +1,39 @@
+"""What the paper's code gets wrong in silence: tools/reference_failures.py says how."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+PATH = Path(__file__).parent.parent / "tools" / "reference_failures.py"
+
+
+def module():
+    spec = importlib.util.spec_from_file_location("reference_failures", PATH)
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = found
+    spec.loader.exec_module(found)
+    return found
+
+
+FAILURES = module()
+#: Where there is a right answer, it must be given; elsewhere the error be named.
+RIGHT = {
+    "EM that becomes NaN": {"correct"},
+    "the path to a symbol is lost": {"correct"},
+    "a symbol of probability zero": {"correct"},
+    "tables of 24 bits or more": {"correct"},
+    "the same input, twice": {"correct"},
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.FAILURES)
+def test_what_the_reference_gets_wrong(failure, tally):
+    counts = tally(f"the paper's failures: {failure}")
+    lib = FAILURES.Bbans()
+    expected = RIGHT.get(failure, {"named"})
+    for number, act in enumerate(FAILURES.FAILURES[failure](lib)):
+        outcome = FAILURES.outcome_of(act, lib.named)
+        kind = "crash" if outcome == "error" else outcome
+        counts.count(kind if kind in {"crash", *expected} else "wrong", number)
