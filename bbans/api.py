@@ -836,13 +836,16 @@ def decompress_file(
     check_file(source, "source", "read")
     check_file(sink, "sink", "write")
     check_limit(0, 1, max_bytes, "the container")
+    reader: ContainerReader | Salvager
     reader = ContainerReader(source) if salvage is None else Salvager(source)
     coders_of(reader.header, given)  # or nothing is written
 
     def items() -> Iterator[tuple[Block, Header, Coders] | BbansError]:
         """The blocks, the errors in the place of others, and last one that ends them
         early."""
-        n_bytes, before, coders = 0, None, {}
+        n_bytes = 0
+        before: Header | None = None
+        coders: Coders = {}
         try:
             for item in reader.blocks():
                 if isinstance(item, FormatError):

@@ -160,8 +160,10 @@ class Salvager:
             yield CorruptError(f"{where} is damaged", status)
         for index in range(first, c.blocks):
             at, name = start + (index - first) * c.block, block_name(index, c.parts - 1)
+            is_last = index + 1 == c.blocks and ahead.view[:1] == b"\0"
+            # The last may have fewer elements, and how many it does not say.
+            elements = f"from {at} on" if is_last else f"{at} to {at + c.block - 1}"
             yield CorruptError(
-                f"{name} is damaged: its checksum does not match "
-                f"(elements {at} to {at + c.block - 1})",
+                f"{name} is damaged: its checksum does not match (elements {elements})",
                 status,
             )
