@@ -257,13 +257,27 @@ static int join_shapes(bbans_reader *reader, const end_record *end)
            BBANS_NO_SHAPE;
 }
 
+/* Bytes of the length of a part whose lost blocks took nobody knows how many:
+ * up to another header, or the end. */
+static size_t length_bytes(const uint8_t *bytes, size_t n_bytes)
+{
+    const size_t magic = sizeof bbans_container_magic;
+    size_t n = 1;
+
+    while (n < n_bytes && n < BBANS_UVARINT_BYTES && bytes[n] >= 0x80 &&
+           (n_bytes - n < magic ||
+            memcmp(bytes + n, bbans_container_magic, magic) != 0))
+        n++;
+    return n;
+}
+
 static bbans_status read_end(bbans_reader *reader, const uint8_t *bytes,
                              size_t n_bytes, size_t *n_used)
 {
     bbans_cursor c = bbans_cursor_of(bytes, bytes + n_bytes);
     uint8_t lengths[2 * BBANS_UVARINT_BYTES], *at;
     end_record end;
-    size_t n, n_lengths;
+    size_t n, n_first, n_lengths, n_known;
     bbans_status status = take_end(&c, reader->element, 0, UINT64_MAX, &end);
 
     if (status == BBANS_ERR_TRUNCATED)
@@ -272,8 +286,14 @@ static bbans_status read_end(bbans_reader *reader, const uint8_t *bytes,
         return status;
     n = (size_t)(c.at - bytes);
     at = bbans_put_reversed(lengths, n);
-    at = bbans_put_reversed(at, reader->own.bytes + n + (size_t)(at - lengths));
-    n_lengths = (size_t)(at - lengths);
+    n_first = (size_t)(at - lengths);
+    at = bbans_put_reversed(at, reader->own.bytes + n + n_first);
+    n_lengths = n_known = (size_t)(at - lengths);
+    if (reader->damaged && n_bytes - n > n_first) {
+        n_lengths =
+            n_first + length_bytes(c.at + n_first, n_bytes - n - n_first);
+        n_known = n_first;
+    }
     if (n_bytes - n < n_lengths) {
         *n_used = n + n_lengths;
         return BBANS_ERR_TRUNCATED;
@@ -284,8 +304,7 @@ static bbans_status read_end(bbans_reader *reader, const uint8_t *bytes,
     }
     if (end.blocks != reader->blocks ||
         (end.index_crc != reader->own.index_crc && !reader->damaged) ||
-        (memcmp(c.at, lengths, n_lengths) != 0 && !reader->damaged) ||
-        !join_shapes(reader, &end))
+        memcmp(c.at, lengths, n_known) != 0 || !join_shapes(reader, &end))
         return BBANS_ERR_CORRUPT;
     *n_used = n + n_lengths;
     reader->ended = 1;
