@@ -53,7 +53,9 @@ def isa(request, best_isa_afterwards):
 @pytest.fixture(scope="session")
 def tool(tmp_path_factory):
     """The bbans in C, without vectors, whose kernels take most of the time to build:
-    once for all processes of this run of tests."""
+    once for all processes of this run of tests; or one that is built already."""
+    if made := os.environ.get("BBANS_C_TOOL"):
+        return Path(made)
     folder = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         folder = folder.parent

@@ -70,7 +70,7 @@ from bbans.formats.container import FLOAT_NAMES, Header
 from bbans.formats.pieces import INT24, Run
 from bbans.frozen import FrozenHMM, FrozenModel, FrozenNetwork, c_header
 from bbans.integrations.chunks import ChunkCoder
-from bbans.records import RecordCodec, packets
+from bbans.records import RecordCodec, chain, packets
 from bbans.records.file import write_records
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -547,6 +547,19 @@ def messages() -> Iterator[tuple[str, File]]:
         yield f"lanes-{lanes}.stream", File(np.array(values, "<i4"), write)
 
 
+def chained():
+    """Sequences of several lengths, none among them."""
+    draw, model = Draw(10), device_model()
+    lengths = [0, 1, 30, 3, 90, 12, 40]
+    return [[draw.below(model.n_symbols) for _ in range(n)] for n in lengths]
+
+
+def chains() -> Iterator[tuple[str, File]]:
+    """Many sequences as one message."""
+    content = [json.dumps(xs) for xs in chained()]
+    yield "sequences.chain", File(content, lambda: chain(chained(), device_model()))
+
+
 def chunks() -> Iterator[tuple[str, File]]:
     """What array stores write, of each kind of data type."""
     draw = Draw(8)
@@ -677,19 +690,15 @@ def coded() -> Iterator[tuple[str, File]]:
         yield f"{name}.message", File(content, partial(write, codec, values, lanes))
 
 
+GROUPS = [
+    containers, arrays, recognised, models, records, messages, chains, chunks, coded,
+]  # fmt: skip
+
+
 def files() -> dict[str, File]:
     """All of them by name."""
     found: dict[str, File] = {}
-    for group in (
-        containers,
-        arrays,
-        recognised,
-        models,
-        records,
-        messages,
-        chunks,
-        coded,
-    ):
+    for group in GROUPS:
         for name, file in group():
             assert name not in found, name
             found[name] = file

@@ -288,6 +288,10 @@ def read_elements(file, models=(), codecs=()):
                 out.append(ref.decode_mixing_block(block))
             if len(out[-1]) != n * width:
                 raise Damage("another number of elements")
+            if code == 24 and max(out[-1]) > 1:
+                raise Damage("neither true nor false")
+    if element == 1:
+        b"".join(out).decode()  # which is text
     axis = coder[0] // 4
     if axis:  # parts are joined along the first axis that they have in the file
         first = sum(shape[0] for *_, shape in file_parts)

@@ -1,8 +1,11 @@
 """What test files share: the kernels of this machine, models and messages at random,
 and frozen models as the reference has them."""
 
+import importlib.util
 import io
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import reference as ref
@@ -22,6 +25,18 @@ from bbans.frozen import (
 )
 from bbans.models import HMM
 from bbans.models.freeze_hmm import frozen_hmm
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def program(path):
+    """A program of the checkout, which is no part of the package, as a module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look
+    spec.loader.exec_module(module)
+    return module
+
 
 # The instruction sets that this machine and build have.
 ISAS = {

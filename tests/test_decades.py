@@ -8,6 +8,9 @@ then. No stored file is ever changed.
 import fnmatch
 import io
 import json
+import shutil
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from decades import (
     TABLES,
     VECTORS,
     as_lists,
+    chained,
     described,
     device_model,
     digest,
@@ -46,7 +50,7 @@ from bbans.frozen import FrozenModel, FrozenNetwork
 from bbans.frozen import base as frozen_base
 from bbans.integrations.chunks import ChunkCoder
 from bbans.models import FloatModel, _checkpoint
-from bbans.records import packets
+from bbans.records import packets, unchain
 
 KEPT = json.loads((VECTORS / "kept.json").read_text("utf-8"))
 FORMAT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
@@ -189,9 +193,16 @@ def test_every_record_file_is_stored():
 # ---- written again
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if FILES[name].write])
+WRITTEN = [name for name in FILES if FILES[name].write]
+
+
+@pytest.mark.parametrize("name", WRITTEN)
 def test_the_same_bytes_are_written(name):
     assert FILES[name].write() == stored(name), f"what is written as {name} {CHANGED}"
+
+
+def test_all_kernels_write_the_same(isa):
+    assert [name for name in WRITTEN if FILES[name].write() != stored(name)] == []
 
 
 # ---- read by the library
@@ -245,6 +256,12 @@ def test_float_models_are_read(name, tmp_path):
     assert described(again) == expected(name)
 
 
+def test_chains_are_read():
+    lengths = [len(xs) for xs in chained()]
+    got = unchain(stored("sequences.chain"), lengths, device_model())
+    assert [xs.tolist() for xs in got] == chained()
+
+
 def test_packets_are_read():
     hmm = device_model()
     for name, (size, checksum) in PACKETS.items():
@@ -282,6 +299,35 @@ def test_messages_are_read(name):
     assert got == FILES[name].content
     assert described(got) == expected(name)
     assert message.unseed() == SEED
+
+
+# ---- read by the program in C
+
+# Codecs of the user, arrays whose first axis was another, and tables of text.
+NOT_IN_C = ["axis-1.bbz", "base.bbz", "codec.bbz", "csv.bbz", "grid-axes.bbz"]
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not (shutil.which("cc") and shutil.which("make")),
+    reason="no C compiler, or no GNU make",
+)
+def test_the_program_reads_containers(tool):
+    refused = []
+    for name in named(".bbz"):
+        file = FILES[name]
+        model = ["-m", FOLDER / file.model] if file.model else []
+        done = subprocess.run(
+            [tool, "-dc", *model, FOLDER / name], capture_output=True, timeout=60
+        )
+        if done.returncode == 0:
+            content = file.content
+            if isinstance(content, np.ndarray):
+                content = content.tobytes()
+            assert done.stdout == element_bytes(content), name
+        else:
+            assert (done.returncode, done.stdout) == (1, b"")
+            refused.append(name)
+    assert refused == NOT_IN_C
 
 
 # ---- read by the reference, which has no line of the library
@@ -371,6 +417,11 @@ def test_the_reference_reads_records(name):
 @pytest.mark.parametrize("name", named(".npz"))
 def test_the_reference_reads_float_models(name):
     assert described(reference_files.read_arrays(stored(name))) == expected(name)
+
+
+def test_the_reference_writes_chains():
+    model = reference_files.Model(stored("device.bbm")).model
+    assert ref.encode_packed(model, chained()) == stored("sequences.chain")
 
 
 def test_the_reference_reads_packets():

@@ -342,6 +342,19 @@ def test_hostile_model_files(models):
             FrozenLGSSM.from_bytes(resealed(bytes(bad)))
 
 
+def test_numbers_out_of_range_are_named(models):
+    """Not as rows of a table, which such a model has none of."""
+    frozen = models[2, 1, None].freeze()
+    data = bytearray(frozen.to_bytes())
+    data[39] = 0x7F  # the highest byte of an offset
+    with pytest.raises(CorruptError, match="offsets must be below"):
+        FrozenLGSSM.from_bytes(resealed(bytes(data)))
+    data = bytearray(frozen.to_bytes())
+    data[-5] = 0x7F  # of the last scale
+    with pytest.raises(CorruptError, match="scales -3072 to 12031"):
+        FrozenLGSSM.from_bytes(resealed(bytes(data)))
+
+
 def test_load_model_reads_every_type(models, tmp_path):
     frozen, hmm = models[2, 1, None].freeze(), HMM.random(2, 3, seed=0).freeze()
     for model in (frozen, hmm):

@@ -39,7 +39,7 @@ def changed(data, other, rng):
             case 4:
                 del out[at:few]
             case 5:
-                out[at:at] = out[at:end]
+                out[at + 1 : at + 1] = out[at:end]  # no file twice, which is one
             case 6:
                 out[at:] = other[len(other) // 2 :]
             case _:

@@ -109,7 +109,7 @@ def vectors(draw, predictive):
 
 
 # How many are tried; plain Python takes 0.2 s for one of vectors.
-TRIALS = {hmm: 40, arhmm: 40, hierarchy: 20, factorial: 20, lgssm: 20, vectors: 3}
+TRIALS = {hmm: 40, arhmm: 40, hierarchy: 20, factorial: 20, lgssm: 20, vectors: 2}
 
 
 def damaged(draw, data):

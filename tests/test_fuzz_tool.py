@@ -1,10 +1,10 @@
 """tools/fuzz.py: what it reads of libFuzzer's output, and how runs are added up."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+from shared import program
 
 ROOT = Path(__file__).parents[1]
 CSRC = ROOT / "csrc"
@@ -19,10 +19,7 @@ stat::number_of_executed_units: 5000
 
 @pytest.fixture(scope="module")
 def fuzz():
-    spec = importlib.util.spec_from_file_location("fuzz", ROOT / "tools" / "fuzz.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program("tools/fuzz.py")
 
 
 def test_numbers_of_a_run(fuzz):

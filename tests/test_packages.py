@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import io
 import json
 import os
@@ -15,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from shared import program
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST = {"setuptools": 77, "Cython": 3}  # pyproject.toml: what it builds with
@@ -38,11 +38,7 @@ pytestmark = pytest.mark.skipif(bool(NEEDED), reason=f"no {', '.join(NEEDED)}")
 
 @pytest.fixture(scope="module")
 def backend():
-    path = ROOT / "packaging" / "backend.py"
-    spec = importlib.util.spec_from_file_location("backend", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program("packaging/backend.py")
 
 
 def sdist_of(root, folder, **environment):
@@ -196,11 +192,7 @@ def test_the_gate_has_one_version_of_each_tool():
 
 @pytest.fixture(scope="module")
 def packages():
-    path = ROOT / "tools" / "packages.py"
-    spec = importlib.util.spec_from_file_location("packages", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program("tools/packages.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,9 @@
 """What the paper's code gets wrong in silence: tools/reference_failures.py says how."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
+from shared import program
 
-PATH = Path(__file__).parent.parent / "tools" / "reference_failures.py"
-
-
-def module():
-    spec = importlib.util.spec_from_file_location("reference_failures", PATH)
-    found = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = found
-    spec.loader.exec_module(found)
-    return found
-
-
-FAILURES = module()
+FAILURES = program("tools/reference_failures.py")
 #: Where there is a right answer, it must be given; elsewhere the error be named.
 RIGHT = {
     "EM that becomes NaN": {"correct"},

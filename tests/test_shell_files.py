@@ -1,21 +1,19 @@
 """The man page and the completions: current, shipped, and what they complete."""
 
 import importlib.metadata
-import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from shared import program
 
 from bbans.cli.main import parser
 from bbans.cli.shell import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARE = ROOT / "share"
-spec = importlib.util.spec_from_file_location("made", ROOT / "tools/shell_files.py")
-made = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(made)
+made = program("tools/shell_files.py")
 
 
 @pytest.mark.parametrize("name", made.FILES_OF)

@@ -3,6 +3,8 @@ the tests that concern the file; what survives them is a hole in them, or no fau
 
     python tools/mutate.py --limit 400 --jobs 2 --json faults.jsonl
     python tools/mutate.py --since v0.1.0 'csrc/records/*.c' bbans/records/*.py
+    make -C csrc BUILD=/tmp/b CFLAGS="-O1 -DCHECK_SHARE=8" check &&
+        python tools/mutate.py --build /tmp/b --tests 3 'csrc/models/*.c'    # quick
 
 It works in copies, of csrc/ and of the installed package; results are kept as they
 come, so that the same command goes on where it stopped.  A fault in C is tried by the
@@ -244,11 +246,15 @@ class CCopy(Copy):
     """csrc/ and what its tests are made from."""
 
     limit = 60
+    made: Path | None = None  # a build to begin with
+    most: int | None = None  # tests
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         for part in ("csrc", "tools", "tests/vectors"):
             shutil.copytree(ROOT / part, folder / part)
+        if self.made:
+            shutil.copytree(self.made, folder / "build")
         self.objects: dict[str, bytes] = {}
 
     def make(self, target: str) -> tuple[str, str]:
@@ -277,13 +283,23 @@ class CCopy(Copy):
         return "built"
 
     def tests(self, path: str) -> list[str]:
-        """All C tests, the ones of the file's own name first."""
+        """All C tests: the ones of the file's own name first, then those that mention
+        most what it defines."""
         words = set(re.split(r"[_./]", path)) - {"bbans"}
-        names = [p.stem for p in sorted((ROOT / "csrc/tests").glob("test_*.c"))]
         own = {f"test_{word}" for word in words}
         if "kernels" in words:
             own = {"test_kernels"}
-        return sorted(names, key=lambda name: (name not in own, name == "test_kernels"))
+        defined = set(re.findall(r"\bbbans_\w+(?=\()", text_of(path)))
+
+        def rank(test: Path) -> tuple[bool, int, bool]:
+            calls = re.findall(r"\bbbans_\w+(?=\()", test.read_text("utf-8"))
+            mentioned = sum(call in defined for call in calls)
+            return test.stem not in own, -mentioned, test.stem == "test_kernels"
+
+        names = [
+            p.stem for p in sorted((ROOT / "csrc/tests").glob("test_*.c"), key=rank)
+        ]
+        return names[: self.most]
 
     def test(self, name: str) -> tuple[str, str]:
         outcome, output = self.make(name)
@@ -385,8 +401,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=100, help="how many faults")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--build", type=Path, help="of csrc/, to begin with")
+    parser.add_argument("--tests", type=int, help="of C, a fault; else all")
     parser.add_argument("--json", type=Path, help="where results are, a line each")
     options = parser.parse_args()
+    CCopy.made, CCopy.most = options.build, options.tests
     wanted = chosen(options.patterns, options.seed, options.limit, options.since)
     done = []
     if options.json and options.json.exists():

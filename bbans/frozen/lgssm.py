@@ -199,12 +199,17 @@ class FrozenLGSSM(VectorModel):
             pointer(self._offsets, "int64_t[]"),
             pointer(self._words, "int32_t[]"),
         )
-        check(
-            lib.bbans_lgssm_init(
-                c, n_latents, n_observed, len(self._words), self._family,
-                start_length, start_bits, *self._keep,
-            )
+        status = lib.bbans_lgssm_init(
+            c, n_latents, n_observed, len(self._words), self._family,
+            start_length, start_bits, *self._keep,
         )  # fmt: skip
+        if status == lib.BBANS_ERR_TABLE:
+            raise ModelError(
+                "offsets must be below 2**46 either side of 0, shifts of rows -40 to "
+                f"60, and scales {lib.BBANS_SCALE_MIN} to {lib.BBANS_SCALE_MAX}",
+                status,
+            )
+        check(status)
         super().__init__(c, mode)
 
     # ---- what it is

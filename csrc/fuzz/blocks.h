@@ -19,6 +19,12 @@ static inline void *fuzz_work(size_t n)
     return work + (FUZZ_WORK_MOST - n) / 8;
 }
 
+/* A level; high ones, which take longest, seldom. */
+static inline int fuzz_level(uint32_t byte)
+{
+    return 1 + (int)(byte % 32 < 28 ? byte % 3 : byte % BBANS_LEVEL_MAX);
+}
+
 /* A coder of n elements in n * width bytes; `form` is what else it is told. */
 typedef struct {
     size_t width, bound; /* bytes that a block of n never exceeds */

@@ -55,14 +55,14 @@ static fuzz_coder coder_of(const int *order, size_t n)
 /* Places and what stands there, written and read; and any bits as such. */
 static void patches(fuzz_input in)
 {
-    const size_t n = 1 + fuzz_below(&in, N_MOST);
+    const size_t n = 1 + fuzz_below(&in, fuzz_below(&in, 2) ? N_MOST : 16);
     uint8_t *bytes = fuzz_memory(n), *back = fuzz_memory(n);
     uint32_t at[PLACES_MOST];
     uint8_t bits[4000];
     bit_writer w;
     bit_reader r;
     size_t places, i;
-    uint32_t place = (uint32_t)n;
+    uint32_t place = (uint32_t)n, flip;
 
     for (i = 0; i < n; i++)
         bytes[i] = (uint8_t)(i * 7);
@@ -86,6 +86,12 @@ static void patches(fuzz_input in)
     CHECK(bbans_patches_read(&r, back, n));
     CHECK(r.at == w.len && fuzz_same(back, bytes, n));
     memset(&r, 0, sizeof r);
+    r.bytes = bits;
+    r.len = w.len;
+    flip = fuzz_below(&in, 65536);
+    bits[flip / 8 % w.len] ^= (uint8_t)(1u << flip % 8);
+    (void)bbans_patches_read(&r, back, n);
+    memset(&r, 0, sizeof r);
     r.bytes = in.at;
     r.len = in.left;
     (void)bbans_patches_read(&r, back, n);
@@ -108,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
             fuzz_any_block(&c, in.at, in.left, n, bit);
         }
-    } else if (what < 28) {
+    } else if (what < 24) {
         /* Long blocks, for rare bytes to be patched: what is there, again. */
         const size_t times = what == 16 ? 40000 / (in.left + 1) : 1;
         uint8_t *many = fuzz_memory(in.left * times + 1);

@@ -6,9 +6,9 @@
 #include "../files/bbans_files.h"
 #include "blocks.h"
 
-#define N_MOST ((size_t)1 << 12)
+#define N_MOST ((size_t)1 << 10)
 
-const size_t fuzz_size_most = 600;
+const size_t fuzz_size_most = 360;
 
 static uint64_t digest; /* of all that an instruction set has decoded */
 
@@ -214,7 +214,7 @@ static uint8_t *as_array(const uint8_t *data, size_t size, size_t *n_bytes)
     const size_t width = bbans_element_bytes(content.element);
     const size_t step = 1u + data[1] % 4;
     const size_t steps = (size - 4) / width / step;
-    const int level = 1 + data[3] % 9;
+    const int level = fuzz_level(data[3]);
     size_t n, block, cap, work_bytes, back, i;
     uint8_t *bytes, *exact;
     bbans_reader reader;
@@ -277,8 +277,8 @@ static void test(fuzz_input in, unsigned what)
     if (what == 0) {
         as_block(in.at, in.left);
     } else if (what == 1) {
-        free(as_data(in.at, in.left, 1 + in.left / 3, 1 + (int)(in.left % 9),
-                     &n_bytes));
+        free(as_data(in.at, in.left, 1 + in.left / 3,
+                     fuzz_level((uint32_t)in.left), &n_bytes));
     } else if (what == 2 && in.left >= 4) {
         uint8_t *bytes = as_array(in.at, in.left, &n_bytes);
 
@@ -315,7 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* A file of bytes or of an array; or what files are made of. */
 size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
 {
-    uint8_t plain[400], *file;
+    uint8_t plain[240], *file;
     uint32_t symbols;
     size_t size, n_bytes, i;
 
@@ -329,7 +329,7 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
         memcpy(data + 1, plain, size);
         return 1 + size;
     }
-    file = k % 2 ? as_data(plain, size, 1 + below(300), 1 + (int)below(9),
+    file = k % 2 ? as_data(plain, size, 1 + below(300), fuzz_level(below(256)),
                            &n_bytes)
                  : as_array(plain, size, &n_bytes);
     if (n_bytes > cap - 1)

@@ -67,7 +67,7 @@ static settings take_settings(fuzz_input *in)
     uint32_t of;
 
     s.element = BBANS_ELEMENT_FLOAT16 + (int)fuzz_below(in, 6);
-    s.level = 1 + (int)fuzz_below(in, BBANS_LEVEL_MAX);
+    s.level = fuzz_level(fuzz_below(in, 256));
     of = 1 + fuzz_below(in, 6);
     s.is_grid = (int)fuzz_below(in, 2);
     s.channels = !s.is_grid && fuzz_below(in, 2) ? of : 0;

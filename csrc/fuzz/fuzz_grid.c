@@ -58,7 +58,7 @@ static settings take_settings(fuzz_input *in)
     settings s;
 
     s.element = BBANS_ELEMENT_UINT8 + (int)fuzz_below(in, 8);
-    s.level = 1 + (int)fuzz_below(in, BBANS_LEVEL_MAX);
+    s.level = fuzz_level(fuzz_below(in, 256));
     s.grid.columns = 1 + fuzz_below(in, 20);
     s.grid.bands = 1 + fuzz_below(in, 3);
     s.grid.rows = 1 + fuzz_below(in, 12);

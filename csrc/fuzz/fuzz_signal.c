@@ -62,7 +62,7 @@ static settings take_settings(fuzz_input *in)
     settings s;
 
     s.element = BBANS_ELEMENT_UINT8 + (int)fuzz_below(in, 8);
-    s.level = 1 + (int)fuzz_below(in, BBANS_LEVEL_MAX);
+    s.level = fuzz_level(fuzz_below(in, 256));
     s.channels = 1 + fuzz_below(in, 5);
     s.line[0] = 0;
     s.line[1] = 1;

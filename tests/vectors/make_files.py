@@ -37,7 +37,13 @@ import bbans  # noqa: E402
 KEPT = HERE / "kept.json"
 #: Where each format of docs/format.md is stored, by names or patterns.
 STORED = {
-    "Message": ["message_v1.json", "hmm_v1.json", "stream_v1.json", "files/*.message"],
+    "Message": [
+        "message_v1.json",
+        "hmm_v1.json",
+        "stream_v1.json",
+        "files/*.message",
+        "files/*.chain",
+    ],
     "Model file": ["model_v3.json", "files/*.bbm"],
     "Network file": ["network_v1.json", "files/*.bbn"],
     "Container": ["container_v3.json", "files/*.bbz"],
