@@ -58,6 +58,7 @@ from bbans.formats.container import (
     float_element,
 )
 from bbans.formats.grid_coder import GridCoder, default_coder
+from bbans.formats.salvage import Salvager
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models
     from bbans.formats.random_access import ContainerFile
@@ -835,20 +836,28 @@ def decompress_file(
     check_file(source, "source", "read")
     check_file(sink, "sink", "write")
     check_limit(0, 1, max_bytes, "the container")
-    reader = ContainerReader(source)
+    reader: ContainerReader | Salvager
+    reader = ContainerReader(source) if salvage is None else Salvager(source)
     coders_of(reader.header, given)  # or nothing is written
 
     def items() -> Iterator[tuple[Block, Header, Coders] | BbansError]:
-        """The blocks, and last the error that ends them early."""
+        """The blocks, the errors in the place of others, and last one that ends them
+        early."""
         n_bytes = 0
+        before: Header | None = None
+        coders: Coders = {}
         try:
-            for part in reader.parts():
-                coders = coders_of(part.header, given)
-                for block in part.blocks(salvage is not None):
-                    n_bytes += block.n * part.header.dtype.itemsize
-                    what = f"the container up to {block.name}"
-                    check_limit(n_bytes, 1, max_bytes, what)
-                    yield block, part.header, coders
+            for item in reader.blocks():
+                if isinstance(item, FormatError):
+                    yield item
+                    continue
+                header, block = item
+                if header is not before:
+                    before, coders = header, coders_of(header, given)
+                n_bytes += block.n * header.dtype.itemsize
+                what = f"the container up to {block.name}"
+                check_limit(n_bytes, 1, max_bytes, what)
+                yield block, header, coders
         except BbansError as error:
             yield error
 
@@ -884,7 +893,7 @@ def decompress_file(
         write_full(sink, _in_c_order(held, reader).data)
 
 
-def _in_c_order(held: bytearray, reader: ContainerReader) -> NDArray[Any]:
+def _in_c_order(held: bytearray, reader: ContainerReader | Salvager) -> NDArray[Any]:
     """Elements whose axis of time comes first, as they were.
 
     Raises

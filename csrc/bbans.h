@@ -576,6 +576,19 @@ BBANS_API bbans_status bbans_reader_skip(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,
         size_t *n_used);
 
+/* Behind damage: find the next record whose checksum matches, at bytes[0] or
+ * later.  *reader is as it was before the record that could not be read, and then
+ * as before the one that was found, which bbans_reader_next reads: a block, whose
+ * number is reader->blocks, so that those from the number before on are lost; the
+ * end of the part; or the header of the next.
+ *   is_all     no bytes follow these
+ *   n_skipped  out: bytes before the record
+ * ERR_TRUNCATED: there is none; or one may begin at bytes[*n_skipped], of which
+ * more must be at hand, at most BBANS_BLOCK_MAX and some: who has more to come
+ * drops those before, and calls again.  Returns ERR_{NULL,TRUNCATED}. */
+BBANS_API bbans_status bbans_reader_resume(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, int is_all, size_t *n_skipped);
+
 /* Decode a block of bbans_reader_next to data [cap] elements, whose contents
  * are undefined after an error.  Blocks do not depend on each other, and may be
  * decoded by several threads, each with a workspace.  UTF-8 is not checked.

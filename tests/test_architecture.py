@@ -50,7 +50,7 @@ FLOORS = [
     ("models", "convert"),
     ("sklearn", "_data _base categorical_hmm gaussian_hmm poisson_hmm"),
     ("formats", "container arrays bytes signals grids floats mixing cells series"),
-    ("formats", "tables pieces coders base_coder mixing_coder axes grid_coder"),
+    ("formats", "salvage tables pieces coders base_coder mixing_coder axes grid_coder"),
     ("formats", "random_access info"),
     ("files", "samples npy wav safetensors csv recognise hint"),
     ("particles", "public mean steps model filter proposals"),

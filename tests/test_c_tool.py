@@ -675,3 +675,29 @@ def test_any_damage_is_an_error(run, kind):
                 assert code == 1
                 assert error.startswith("bbans: standard input: ")
                 assert error.count("\n") == 1
+
+
+def in_python_salvaged(data):
+    """What Python restores, and what it says."""
+    sink, errors = io.BytesIO(), []
+    bbans.decompress_file(io.BytesIO(data), sink, salvage=errors.append)
+    lines = [f"bbans: standard input: {error}" for error in errors]
+    return int(bool(errors)), sink.getvalue(), lines
+
+
+def test_what_is_salvaged_is_that_of_python(run, fails):
+    """All other blocks, and a line for each that is lost."""
+    good = bbans.compress(OTHER, ByteCoder(), block_size=200)
+    good += bbans.compress(DATA, ByteCoder(), block_size=300)
+    rng = np.random.default_rng(0)
+    for at in sorted({*rng.integers(12, len(good), 15), 12, len(good) - 1}):
+        for damaged in (
+            good[:at], good[:at] + good[at + 1 :], good[:at] + b"\2" + good[at:],
+            good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1 :],
+        ):  # fmt: skip
+            code, out, error = run("-dc", "--salvage", stdin=damaged)
+            assert (code, out, error.splitlines()) == in_python_salvaged(damaged)
+    write("x.bbz", good[:12] + b"\0" + good[13:])
+    assert run("-d", "--salvage", "--rm", "x.bbz")[0] == 1
+    assert read("x") == in_python_salvaged(read("x.bbz"))[1]
+    assert fails("--salvage", "x.bbz", code=2) == "error: --salvage goes with -d or -t"

@@ -261,3 +261,24 @@ def test_what_is_written_to_a_stream():
     write_records(file, ["a", "b"], bbans.default_model(), unterminated=lambda: True)
     with Records(write("x.bbr", file.getvalue())) as records:
         assert b"".join(records.texts()) == b"a\nb"
+
+
+def test_unpack_says_that_a_group_is_not_whole(tmp_path, capsys):
+    """As after an interrupted append; and a flipped bit in the last group's header
+    looks like one."""
+    path, out = tmp_path / "x.bbr", tmp_path / "x"
+    Records.write(path, ["a", "b"], bbans.default_model())
+    whole = path.read_bytes()
+    with Records(path) as records:
+        assert records.unfinished == 0
+        records.append("c")
+    data = bytearray(path.read_bytes())
+    data[len(whole) + 5] ^= 1
+    path.write_bytes(data)
+    with Records(path) as records:
+        assert [*records] == ["a", "b"]
+        assert records.unfinished == len(data) - len(whole)
+    for words in ([], ["--salvage"]):
+        assert main(["unpack", "-f", *words, str(path)]) == 1
+        assert f"the last {len(data) - len(whole)} bytes" in capsys.readouterr().err
+        assert out.read_text() == "a\nb\n"

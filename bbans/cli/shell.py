@@ -35,7 +35,7 @@ from bbans.cli.streams import (
     text_of,
     writing,
 )
-from bbans.errors import BbansError, SymbolError, WrongModelError
+from bbans.errors import BbansError, FormatError, SymbolError, WrongModelError
 
 if TYPE_CHECKING:
     from bbans.frozen.base import FrozenModel
@@ -106,6 +106,11 @@ def parser() -> Parser:
         ("c", "stdout", "write to stdout, files one behind the other"),
     ):
         parser.add_argument(f"-{letter}", f"--{name}", action="store_true", help=text)
+    parser.add_argument(
+        "--salvage",
+        action="store_true",
+        help="with -d or -t: leave damaged blocks out, name them, and exit with 1",
+    )
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="write to OUT, of one FILE; - is stdout"
     )
@@ -199,6 +204,8 @@ def run(options: argparse.Namespace) -> bool:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse options that conflict, and a terminal to read from."""
+    if options.salvage and not (options.decompress or options.test):
+        options.wrong_usage("--salvage goes with -d or -t")
     if options.output is not None:
         if not options.output:  # as of a variable that is not set
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "")
@@ -339,23 +346,36 @@ def _decompress(
     if output and not _can_stand_beside(name, output, options):
         return False
 
-    def decode(sink: BinaryIO, source: BinaryIO, options: argparse.Namespace) -> None:
+    damaged: list[FormatError] = []
+
+    def salvage(error: FormatError) -> None:
+        damaged.append(error)
+        say(f"{called(name)}: {text_of(error)}")
+
+    def decode(sink: BinaryIO, source: BinaryIO, options: argparse.Namespace) -> bool:
         if options.force and to_stdout:
             start = read_full(source, len(CONTAINER))
             source = cast(BinaryIO, Resumed(start, source))
             if start != CONTAINER:
                 while part := read_full(source, 1 << 20):
                     write_full(sink, part)
-                return
+                return True
         from bbans.cli.arrays import is_array
         from bbans.cli.decompress import decompress_to
 
         with progress_bar(None, options.quiet) as progress:
-            header = is_array(output)
-            decompress_to(sink, source, model, options, progress, header=header)
+            decompress_to(
+                sink,
+                source,
+                model,
+                options,
+                progress,
+                salvage=salvage if options.salvage else None,
+                header=is_array(output) and not options.salvage,
+            )
+        return not damaged
 
-    _turn(name, output, options, decode)
-    return True
+    return _turn(name, output, options, decode)
 
 
 def _is_named(name: str) -> bool:
@@ -411,9 +431,10 @@ def _turn(
     name: str,
     output: str,
     options: argparse.Namespace,
-    work: Callable[[BinaryIO, BinaryIO, argparse.Namespace], None],
-) -> None:
-    """Make one file of another, or with an empty name of none, as `work` does it."""
+    work: Callable[[BinaryIO, BinaryIO, argparse.Namespace], bool | None],
+) -> bool:
+    """Make one file of another, or with an empty name of none, as `work` does it: False
+    from there says that it is not whole, and why has been said."""
     # What is checked and imitated is this file: there may be many.
     one = argparse.Namespace(**{**vars(options), "file": name, "files": ()})
     with reading(name) as source:
@@ -422,11 +443,13 @@ def _turn(
             before = os.fstat(source.fileno())
         read, sink = _Counted(source), _Counted(None)
         if not output:
-            work(cast(BinaryIO, sink), cast(BinaryIO, read), one)
+            whole = work(cast(BinaryIO, sink), cast(BinaryIO, read), one)
         else:
             with writing(output, one, source) as file:
                 sink = _Counted(file)
-                work(cast(BinaryIO, sink), cast(BinaryIO, read), one)
+                whole = work(cast(BinaryIO, sink), cast(BinaryIO, read), one)
+    if whole is False:
+        return False
     if options.verbose:
         done = f"{called(name)}: {read.n_bytes} "
         if not output:
@@ -439,6 +462,7 @@ def _turn(
         say(done)
     if options.rm and output:
         _remove(name, before, output)
+    return True
 
 
 def _remove(name: str, before: os.stat_result | None, output: str) -> None:

@@ -54,10 +54,18 @@ def run(options: argparse.Namespace) -> bool:
         writing(output, options, source) as sink,
     ):
         if options.salvage:
-            return _salvage(records, sink, options.file)
-        for part in records.texts():
-            sink.write(part)
-    return True
+            whole = _salvage(records, sink, options.file)
+        else:
+            whole = True
+            for part in records.texts():
+                sink.write(part)
+        if records.unfinished:
+            say(
+                f"{options.file}: the last {records.unfinished} bytes are no whole "
+                "group: an append is under way or was interrupted, or they are damaged"
+            )
+            whole = False
+    return whole
 
 
 def _salvage(records: Records, sink: BinaryIO, name: str) -> bool:

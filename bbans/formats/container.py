@@ -522,15 +522,11 @@ class Part:
         self.shape: tuple[int, ...] | None = None
         """Of an array; known after the last block."""
 
-    def blocks(
-        self, salvage: bool = False, keep: Collection[int] | None = None
-    ) -> Iterator[Block]:
+    def blocks(self, keep: Collection[int] | None = None) -> Iterator[Block]:
         """Yield the blocks, to be checked by the caller; then check the end record.
 
         Parameters
         ----------
-        salvage : bool
-            Blocks may be damaged, and so have other numbers of elements than they say.
         keep : collection of int, optional
             Methods: other blocks come without their data, which take no memory. By
             default all have them.
@@ -543,14 +539,14 @@ class Part:
         reader, sizes = self._reader, array("Q")
         itemsize, first, last = self.header.itemsize, 0, 0
         while True:
-            start, name = reader.at, _block_name(len(sizes), self._number)
+            start, name = reader.at, block_name(len(sizes), self._number)
             block = _read_block(
                 reader, itemsize, len(sizes), name, self.n_elements, keep
             )
             if block is None:
                 break
             first = first or block.n
-            if sizes and not salvage and not block.n <= first == last:
+            if sizes and not block.n <= first == last:
                 raise CorruptError(
                     f"{name} is damaged: it has {block.n} elements, and the blocks "
                     f"before it {last} and {first}"
@@ -568,7 +564,7 @@ class Part:
             raise CorruptError("end record is damaged: its index is of other blocks")
         if not reader.matches(where):
             raise CorruptError("end record is damaged: its checksum does not match")
-        _check_axes(self.shape, self.header, self.n_elements, 0 if salvage else first)
+        _check_axes(self.shape, self.header, self.n_elements, first)
         for begin in (start, self._start):
             length = uvarint(reader.at - begin)[::-1]
             if reader.take(len(length), where) != length:
@@ -623,8 +619,14 @@ class ContainerReader:
             part = Part(self._reader, number)
             self.kind = join_kinds(self.kind, part.header.kind, number)
 
+    def blocks(self) -> Iterator[tuple[Header, Block]]:
+        """Yield the blocks of all parts, each with the header of its part."""
+        for part in self.parts():
+            for block in part.blocks():
+                yield part.header, block
 
-def _block_name(index: int, part: int) -> str:
+
+def block_name(index: int, part: int) -> str:
     return f"block {index}" + (f" of part {part}" if part else "")
 
 
@@ -747,7 +749,7 @@ class IndexedPart:
 
     def block(self, index: int) -> Block:
         """Read the block of this number, and check it."""
-        name, start = _block_name(index, self._number), index * self.block_size
+        name, start = block_name(index, self._number), index * self.block_size
         reader = _reader_at(self._file, self._bounds[index])
         block = _read_block(reader, self.header.itemsize, index, name, start)
         if block is not None:
@@ -760,14 +762,14 @@ class IndexedPart:
 
     def method(self, index: int) -> int:
         """How the block of this number was coded, as it says."""
-        name = _block_name(index, self._number)
+        name = block_name(index, self._number)
         reader = _reader_at(self._file, self._bounds[index])
         reader.uvarint(name)
         return reader.read(1, name)[0]
 
     def _claim(self, index: int) -> int:
         """The number of elements that a block says it has."""
-        name = _block_name(index, self._number)
+        name = block_name(index, self._number)
         n = _reader_at(self._file, self._bounds[index]).uvarint(name)
         if not 0 < n * self.header.itemsize <= BLOCK_BYTES_MAX:
             raise CorruptError(f"{name} is damaged: its lengths are impossible")

@@ -211,6 +211,13 @@ class Records(Sequence[Any]):
         return self._open
 
     @property
+    def unfinished(self) -> int:
+        """Bytes behind the last whole group: of an append that is under way or was
+        interrupted, or of damaged groups. 0: there are none."""
+        view = self._view
+        return view.n_bytes - view.end
+
+    @property
     def codec(self) -> RecordCodec:
         """The codec of the records."""
         return self._coder.codec

@@ -183,9 +183,10 @@ typedef struct {
     uint32_t crc;       /* of the lengths of those before the last one */
 } end_record;
 
-/* From its 0 to its checksum; `block` is the certain one. */
+/* From its 0 to its checksum; `block` is the certain one.  More than `most`
+ * blocks are an error. */
 static bbans_status take_end(bbans_cursor *c, int element, uint64_t block,
-                             end_record *end)
+                             uint64_t most, end_record *end)
 {
     const uint8_t *const start = c->at, *index, *last;
     uint32_t crc;
@@ -203,6 +204,8 @@ static bbans_status take_end(bbans_cursor *c, int element, uint64_t block,
             end->shape[i] = bbans_take_number(c);
     }
     end->blocks = bbans_take_number(c);
+    if (end->blocks > most)
+        return BBANS_ERR_CORRUPT;
     index = last = c->at;
     for (i = 0; i + 1 < end->blocks && c->status == BBANS_OK; i++) {
         const uint8_t *const at = c->at;
@@ -254,14 +257,28 @@ static int join_shapes(bbans_reader *reader, const end_record *end)
            BBANS_NO_SHAPE;
 }
 
+/* Bytes of the length of a part whose lost blocks took nobody knows how many:
+ * up to another header, or the end. */
+static size_t length_bytes(const uint8_t *bytes, size_t n_bytes)
+{
+    const size_t magic = sizeof bbans_container_magic;
+    size_t n = 1;
+
+    while (n < n_bytes && n < BBANS_UVARINT_BYTES && bytes[n] >= 0x80 &&
+           (n_bytes - n < magic ||
+            memcmp(bytes + n, bbans_container_magic, magic) != 0))
+        n++;
+    return n;
+}
+
 static bbans_status read_end(bbans_reader *reader, const uint8_t *bytes,
                              size_t n_bytes, size_t *n_used)
 {
     bbans_cursor c = bbans_cursor_of(bytes, bytes + n_bytes);
     uint8_t lengths[2 * BBANS_UVARINT_BYTES], *at;
     end_record end;
-    size_t n, n_lengths;
-    bbans_status status = take_end(&c, reader->element, 0, &end);
+    size_t n, n_first, n_lengths, n_known;
+    bbans_status status = take_end(&c, reader->element, 0, UINT64_MAX, &end);
 
     if (status == BBANS_ERR_TRUNCATED)
         *n_used = n_bytes + 1;
@@ -269,8 +286,14 @@ static bbans_status read_end(bbans_reader *reader, const uint8_t *bytes,
         return status;
     n = (size_t)(c.at - bytes);
     at = bbans_put_reversed(lengths, n);
-    at = bbans_put_reversed(at, reader->own.bytes + n + (size_t)(at - lengths));
-    n_lengths = (size_t)(at - lengths);
+    n_first = (size_t)(at - lengths);
+    at = bbans_put_reversed(at, reader->own.bytes + n + n_first);
+    n_lengths = n_known = (size_t)(at - lengths);
+    if (reader->damaged && n_bytes - n > n_first) {
+        n_lengths =
+            n_first + length_bytes(c.at + n_first, n_bytes - n - n_first);
+        n_known = n_first;
+    }
     if (n_bytes - n < n_lengths) {
         *n_used = n + n_lengths;
         return BBANS_ERR_TRUNCATED;
@@ -280,8 +303,8 @@ static bbans_status read_end(bbans_reader *reader, const uint8_t *bytes,
         end.shape[0] = reader->elements - reader->own.before;
     }
     if (end.blocks != reader->blocks ||
-        end.index_crc != reader->own.index_crc ||
-        memcmp(c.at, lengths, n_lengths) != 0 || !join_shapes(reader, &end))
+        (end.index_crc != reader->own.index_crc && !reader->damaged) ||
+        memcmp(c.at, lengths, n_known) != 0 || !join_shapes(reader, &end))
         return BBANS_ERR_CORRUPT;
     *n_used = n + n_lengths;
     reader->ended = 1;
@@ -467,6 +490,126 @@ bbans_status bbans_reader_skip(bbans_reader *reader, const uint8_t *bytes,
                                size_t *n_used)
 {
     return read_record(reader, bytes, n_bytes, 0, block, n_used);
+}
+
+/* ---- Behind damage ------------------------------------------------------- */
+
+/* Numbers of lost blocks that are thought of: as many as take no longer to try
+ * than a long block. */
+#define LOST_MIN 16
+#define LOST_MAX 4096
+#define TRIED_BYTES ((size_t)1 << 22)
+
+/* What begins somewhere: nothing that is known, a record, or perhaps one, if
+ * more bytes were at hand. */
+typedef enum { NOTHING, RECORD, PERHAPS } sighting;
+
+/* Is there a block of n_bytes before its checksum, of what number? */
+static int find_number(const uint8_t *bytes, size_t n_bytes, uint64_t *number)
+{
+    const size_t tries = TRIED_BYTES / (n_bytes + 1);
+    const uint64_t lost = tries < LOST_MIN   ? LOST_MIN
+                          : tries > LOST_MAX ? LOST_MAX
+                                             : tries;
+    const uint64_t crc = bbans_load(bytes + n_bytes, CHECKSUM_BYTES);
+    const uint64_t last = *number + lost;
+
+    for (; *number <= last; ++*number)
+        if (bbans_record_crc(*number, bytes, n_bytes) == crc)
+            return 1;
+    return 0;
+}
+
+/* A block has as many elements as the first, or it is the last. */
+static sighting look_for_block(bbans_reader *reader, const uint8_t *bytes,
+                               size_t n_bytes, int is_all)
+{
+    uint64_t number = reader->blocks;
+    bbans_block block;
+    size_t at, used;
+    bbans_status status = read_head(reader, bytes, n_bytes, &block, &at, &used);
+
+    if (status == BBANS_ERR_TRUNCATED)
+        return is_all ? NOTHING : PERHAPS;
+    if (status != BBANS_OK || block.elements == 0 ||
+        (reader->block > 0 && block.elements > reader->block) ||
+        block.method > BBANS_METHOD_MIXING ||
+        !method_is_for(reader->element, block.method))
+        return NOTHING;
+    if (n_bytes <= used && !is_all)
+        return PERHAPS;
+    if (n_bytes < used ||
+        (block.elements < reader->block && n_bytes > used && bytes[used] != 0))
+        return NOTHING;
+    if (!find_number(bytes, used - CHECKSUM_BYTES, &number))
+        return NOTHING;
+    if (reader->block == 0)
+        reader->block = block.elements;
+    reader->elements += (number - reader->blocks) * reader->block;
+    reader->blocks = number;
+    return RECORD;
+}
+
+static sighting look_for_end(bbans_reader *reader, const uint8_t *bytes,
+                             size_t n_bytes, int is_all)
+{
+    bbans_cursor c = bbans_cursor_of(bytes, bytes + n_bytes);
+    end_record end;
+
+    if (bytes[0] != 0)
+        return NOTHING;
+    switch (take_end(&c, reader->element, 0, reader->blocks + LOST_MAX, &end)) {
+    case BBANS_OK: break;
+    case BBANS_ERR_TRUNCATED: return is_all ? NOTHING : PERHAPS;
+    default: return NOTHING;
+    }
+    if (end.blocks < reader->blocks)
+        return NOTHING;
+    reader->blocks = end.blocks;
+    return RECORD;
+}
+
+static sighting look_for_part(const bbans_reader *reader, const uint8_t *bytes,
+                              size_t n_bytes, int is_all)
+{
+    bbans_reader next = *reader;
+    size_t used;
+
+    switch (read_header(&next, bytes, n_bytes, &used)) {
+    case BBANS_OK: return RECORD;
+    case BBANS_ERR_TRUNCATED: return is_all ? NOTHING : PERHAPS;
+    default: return NOTHING;
+    }
+}
+
+static sighting look_for_record(bbans_reader *reader, const uint8_t *bytes,
+                                size_t n_bytes, int is_all)
+{
+    sighting what = look_for_part(reader, bytes, n_bytes, is_all);
+
+    if (what == RECORD)
+        reader->ended = 1;
+    else if (what == NOTHING && !reader->ended)
+        what = look_for_block(reader, bytes, n_bytes, is_all);
+    if (what == NOTHING && !reader->ended)
+        what = look_for_end(reader, bytes, n_bytes, is_all);
+    return what;
+}
+
+bbans_status bbans_reader_resume(bbans_reader *reader, const uint8_t *bytes,
+                                 size_t n_bytes, int is_all, size_t *n_skipped)
+{
+    if (reader == NULL || n_skipped == NULL || (bytes == NULL && n_bytes > 0))
+        return BBANS_ERR_NULL;
+    reader->damaged = 1;
+    for (*n_skipped = 0; *n_skipped < n_bytes; ++*n_skipped)
+        switch (look_for_record(reader, bytes + *n_skipped,
+                                n_bytes - *n_skipped, is_all)) {
+        case RECORD: return BBANS_OK;
+        case PERHAPS: return BBANS_ERR_TRUNCATED;
+        case NOTHING: break;
+        }
+    return BBANS_ERR_TRUNCATED;
 }
 
 /* ---- Elements ------------------------------------------------------------ */
@@ -733,7 +876,8 @@ static bbans_status find_part(bbans_reader *reader, const uint8_t *bytes,
         return status == BBANS_ERR_VERSION ? status : BBANS_ERR_CORRUPT;
     part->blocks += part->start;
     e = bbans_cursor_of(bytes + part->end, bytes + end_end);
-    if (take_end(&e, reader->element, UINT64_MAX, &record) != BBANS_OK ||
+    if (take_end(&e, reader->element, UINT64_MAX, UINT64_MAX, &record) !=
+            BBANS_OK ||
         e.at != e.end)
         return BBANS_ERR_CORRUPT;
     part->elements = 0;
@@ -787,7 +931,7 @@ bbans_status bbans_container_find(bbans_reader *reader, const uint8_t *bytes,
     }
     block = (element - before) / reader->block;
     c = bbans_cursor_of(bytes + part.end, bytes + n_bytes);
-    (void)take_end(&c, reader->element, block, &record);
+    (void)take_end(&c, reader->element, block, UINT64_MAX, &record);
     if (record.before >= part.end - part.blocks)
         return BBANS_ERR_CORRUPT;
     *offset = part.blocks + (size_t)record.before;

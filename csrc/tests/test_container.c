@@ -377,6 +377,62 @@ static void test_salvage(uint8_t *copy, size_t n_bytes, int first)
     CHECK(good == blocks - 1 && bad == 1);
 }
 
+/* How many blocks of a container can be read, whatever else is in it. */
+static uint64_t count_readable(const uint8_t *bytes, size_t n_bytes)
+{
+    bbans_reader reader, before;
+    bbans_block block;
+    uint64_t n = 0;
+    size_t at, used;
+
+    CHECK(bbans_reader_begin(&reader, bytes, n_bytes, &at) == BBANS_OK);
+    while (at < n_bytes) {
+        before = reader;
+        if (bbans_reader_next(&reader, bytes + at, n_bytes - at, &block,
+                              &used) == BBANS_OK) {
+            n += block.elements > 0;
+            at += used;
+            continue;
+        }
+        reader = before;
+        if (bbans_reader_resume(&reader, bytes + at + 1, n_bytes - at - 1, 1,
+                                &used) != BBANS_OK)
+            break;
+        CHECK(reader.blocks >= before.blocks);
+        at += 1 + used;
+    }
+    return n;
+}
+
+/* A byte behind the header damaged, put in or left out: all other blocks can be
+ * found. */
+static void test_resume(uint8_t *copy, size_t n_bytes)
+{
+    uint8_t *const shifted = malloc(n_bytes + 1);
+    const uint64_t blocks = count_readable(copy, n_bytes);
+    bbans_reader reader;
+    size_t first, i;
+
+    CHECK(bbans_reader_begin(&reader, copy, n_bytes, &first) == BBANS_OK);
+    for (i = first; i < n_bytes; i += 1 + n_bytes / 40) {
+        copy[i] ^= 1 << i % 8;
+        CHECK(count_readable(copy, n_bytes) + 1 >= blocks);
+        copy[i] ^= 1 << i % 8;
+        memcpy(shifted, copy, i);
+        memcpy(shifted + i + 1, copy + i, n_bytes - i);
+        shifted[i] = 7;
+        CHECK(count_readable(shifted, n_bytes + 1) + 1 >= blocks);
+        memcpy(shifted + i, copy + i + 1, n_bytes - i - 1);
+        CHECK(count_readable(shifted, n_bytes - 1) + 1 >= blocks);
+    }
+    CHECK(bbans_reader_resume(&reader, copy + first, 3, 0, &i) ==
+          BBANS_ERR_TRUNCATED);
+    CHECK(bbans_reader_resume(NULL, copy, n_bytes, 1, &i) == BBANS_ERR_NULL);
+    CHECK(bbans_reader_resume(&reader, NULL, 1, 1, &i) == BBANS_ERR_NULL);
+    CHECK(bbans_reader_resume(&reader, copy, 1, 1, NULL) == BBANS_ERR_NULL);
+    free(shifted);
+}
+
 static void test_damage(const bbans_model *model, const uint8_t *bytes,
                         size_t n_bytes)
 {
@@ -407,6 +463,8 @@ static void test_damage(const bbans_model *model, const uint8_t *bytes,
         memcpy(copy, bytes, n_bytes);
         test_salvage(copy, n_bytes, (int)i);
     }
+    memcpy(copy, bytes, n_bytes);
+    test_resume(copy, n_bytes);
     free(copy);
 }
 

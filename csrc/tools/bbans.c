@@ -90,7 +90,8 @@ static void say_sizes(const source *in, const sink *out)
 static int transfer(source *in, sink *out)
 {
     if (o->restores || o->tests)
-        return container_read(in, out, o->model, o->force && out->fd == 1);
+        return container_read(in, out, o->model, o->force && out->fd == 1,
+                              o->salvages);
     return container_write(in, out, model, o->level);
 }
 
@@ -113,10 +114,10 @@ static int turn(const char *name, const char *output)
     if (status == DONE)
         status = transfer(&in, &out);
     is_whole_file = out.temporary != NULL;
-    if (status == DONE)
-        status = sink_finish(&out);
-    else
+    if (status == FAILED)
         sink_discard(&out);
+    else if (sink_finish(&out) != DONE || status == DAMAGED)
+        status = FAILED;
     if (status == DONE && o->verbose)
         say_sizes(&in, &out);
     if (status == DONE && o->removes && is_whole_file && !is_stdin(name))

@@ -285,19 +285,24 @@ typedef struct {
     size_t used; /* bytes of the last record  */
 } unpacking;
 
-/* What errors call the record that comes next, of which a byte is at hand. */
-static const char *name_of_next(const unpacking *u, char name[64])
+static const char *name_of_block(const unpacking *u, char name[64])
 {
     const bbans_reader *const r = &u->reader;
 
-    if (r->ended)
-        return "its header";
-    if (u->in->n > 0 && u->in->at[0] == 0)
-        return "its end record";
     (void)sprintf(name, r->parts > 1 ? "block %llu of part %llu" : "block %llu",
                   (unsigned long long)r->blocks,
                   (unsigned long long)(r->parts - 1));
     return name;
+}
+
+/* What errors call the record that comes next, of which a byte is at hand. */
+static const char *name_of_next(const unpacking *u, char name[64])
+{
+    if (u->reader.ended)
+        return "its header";
+    if (u->in->n > 0 && u->in->at[0] == 0)
+        return "its end record";
+    return name_of_block(u, name);
 }
 
 static int refuse_start(const unpacking *u, bbans_status status)
@@ -522,7 +527,58 @@ static int read_block(unpacking *u, const char *name)
                             data, n) == BBANS_OK)
         return write_elements(u, data);
     say(u->in->name, "%s is damaged", name);
-    return FAILED;
+    return DAMAGED;
+}
+
+/* Say that blocks are lost, from number `first` on, which begins with element
+ * `start`.  The last of a part does not say how many it has. */
+static void say_lost(const unpacking *u, uint64_t first, uint64_t start)
+{
+    const uint64_t n = u->reader.block, behind = u->reader.blocks;
+    const int is_at_end = u->in->n > 0 && u->in->at[0] == 0;
+    unpacking lost = *u;
+
+    for (; first < behind; first++, start += n) {
+        char name[64], range[64];
+
+        lost.reader.blocks = first;
+        (void)sprintf(
+            range,
+            is_at_end && first + 1 == behind ? "from %llu on" : "%llu to %llu",
+            (unsigned long long)start, (unsigned long long)(start + n - 1));
+        say(u->in->name,
+            "%s is damaged: its checksum does not match (elements %s)",
+            name_of_block(&lost, name), range);
+    }
+}
+
+/* Go on behind a record that cannot be read, with the reader as before it, and
+ * say what is lost; returns whether there is more. */
+static int resume(unpacking *u, bbans_status status, const char *name)
+{
+    const uint64_t first = u->reader.blocks;
+    const uint64_t start = u->reader.elements - u->before;
+    bbans_status found;
+    size_t skipped;
+
+    source_take(u->in, 1);
+    for (;;) {
+        const size_t n = u->in->n;
+
+        found = bbans_reader_resume(&u->reader, u->in->at, n, u->in->ended,
+                                    &skipped);
+        source_take(u->in, skipped);
+        if (found == BBANS_OK || u->in->ended || u->in->failed)
+            break;
+        (void)source_need(u->in, 2 * (n - skipped) + 1);
+    }
+    if (found != BBANS_OK && status == BBANS_ERR_TRUNCATED)
+        say(u->in->name, "container ends early, in %s", name);
+    else if (u->reader.blocks == first)
+        say(u->in->name, "%s is damaged", name);
+    else
+        say_lost(u, first, start);
+    return found == BBANS_OK;
 }
 
 static int copy(source *in, sink *out)
@@ -535,7 +591,56 @@ static int copy(source *in, sink *out)
     return in->failed;
 }
 
-int container_read(source *in, sink *out, const char *model, int copies)
+/* A record that has been read, or not. */
+static int take_record(unpacking *u, bbans_status read, int is_part,
+                       const char *name)
+{
+    int status = DONE;
+
+    if (read != BBANS_OK) {
+        (void)refuse_record(u, read, is_part, name);
+        status = DAMAGED;
+    } else if (is_part) {
+        status = begin_part(u);
+    } else if (u->block.elements > 0) {
+        status = read_block(u, name);
+    }
+    source_take(u->in, u->used);
+    return status;
+}
+
+/* All records to the end; of a file that is salvaged those that can be read. */
+static int read_records(unpacking *u, int salvages)
+{
+    source *const in = u->in;
+    int all = DONE;
+
+    while (source_need(in, 1) || !u->reader.ended) {
+        const bbans_reader before = u->reader;
+        char text[64];
+        const char *const name = name_of_next(u, text);
+        const bbans_status read = get_record(u, bbans_reader_next);
+        int status;
+
+        if (in->failed)
+            return FAILED;
+        if (salvages && read != BBANS_OK && u->block.bytes == NULL) {
+            all = DAMAGED;
+            u->reader = before;
+            if (!resume(u, read, name))
+                break;
+            continue;
+        }
+        status = take_record(u, read, before.ended, name);
+        if (status == FAILED || (status == DAMAGED && !salvages))
+            return FAILED;
+        all |= status;
+    }
+    return in->failed ? FAILED : all;
+}
+
+int container_read(source *in, sink *out, const char *model, int copies,
+                   int salvages)
 {
     unpacking u;
     bbans_status status;
@@ -554,21 +659,7 @@ int container_read(source *in, sink *out, const char *model, int copies)
     if (begin_part(&u) != DONE)
         return FAILED;
     source_take(in, u.used);
-    while (source_need(in, 1) || !u.reader.ended) {
-        const int is_part = u.reader.ended;
-        char text[64];
-        const char *const name = name_of_next(&u, text);
-
-        status = get_record(&u, bbans_reader_next);
-        if (status != BBANS_OK)
-            return refuse_record(&u, status, is_part, name);
-        if (is_part && begin_part(&u) != DONE)
-            return FAILED;
-        if (u.block.elements > 0 && read_block(&u, name) != DONE)
-            return FAILED;
-        source_take(in, u.used);
-    }
-    return in->failed;
+    return read_records(&u, salvages);
 }
 
 /* ---- What it holds ------------------------------------------------------- */

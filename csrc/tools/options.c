@@ -21,6 +21,8 @@ static const char help[] =
     "  -d, --decompress     restore FILE.bbz to FILE\n"
     "  -t, --test           decode, check all, write nothing\n"
     "  -l, --list           say what each FILE holds\n"
+    "      --salvage        leave damaged blocks out, name them, and exit with "
+    "1\n"
     "  -c, --stdout         write to standard output\n"
     "  -o, --output OUT     write to OUT, of one FILE\n"
     "  -f, --force          replace outputs; compress what ends in .bbz; write "
@@ -96,6 +98,7 @@ static const flag flags[] = {
     {'d', "decompress", offsetof(options, restores), 1},
     {'t', "test", offsetof(options, tests), 1},
     {'l', "list", offsetof(options, lists), 1},
+    {0, "salvage", offsetof(options, salvages), 1},
     {'h', "help", offsetof(options, wants_help), 1},
     {'V', "version", offsetof(options, wants_version), 1},
 };
@@ -235,6 +238,8 @@ static void check(const options *o)
         refuse_usage("argument -T/--threads: '%s' is no number of threads: say "
                      "one, or 0 for all cores",
                      o->threads);
+    if (o->salvages && !o->restores && !o->tests)
+        refuse_usage("--salvage goes with -d or -t");
     if (o->output != NULL && o->n_names > 1)
         refuse_usage("-o takes one FILE; -c writes all to stdout");
     if (o->output != NULL && with != NULL)

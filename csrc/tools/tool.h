@@ -21,8 +21,9 @@
 #include <sys/types.h>
 
 /* What the program returns; functions that say themselves what went wrong
- * return one of the first two. */
-enum { DONE = 0, FAILED = 1, WRONG_USAGE = 2 };
+ * return one of the first two, or that it was damaged data, and the rest of them
+ * is there. */
+enum { DONE = 0, FAILED = 1, WRONG_USAGE = 2, DAMAGED = 4 };
 
 #define SUFFIX ".bbz"
 #define STDIN_NAME "standard input"
@@ -33,7 +34,7 @@ enum { DONE = 0, FAILED = 1, WRONG_USAGE = 2 };
 typedef struct {
     int restores, tests, lists; /* or it compresses */
     int to_stdout, force, removes, recursive, quiet, verbose;
-    int wants_help, wants_version;
+    int salvages, wants_help, wants_version;
     int level;
     const char *output, *model, *threads; /* or NULL */
     char **names;                         /* [n_names], at least one */
@@ -153,8 +154,10 @@ typedef struct {
 
 int container_write(source *in, sink *out, const bbans_model *model, int level);
 
-/* copies: bytes that are no container go to `out` as they are. */
-int container_read(source *in, sink *out, const char *model, int copies);
+/* copies: bytes that are no container go to `out` as they are.  salvages: what
+ * is damaged is left out, and the result then DAMAGED. */
+int container_read(source *in, sink *out, const char *model, int copies,
+                   int salvages);
 int container_list(source *in, facts *f);
 
 #endif

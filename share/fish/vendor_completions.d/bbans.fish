@@ -24,6 +24,7 @@ complete -c bbans -n __bbans_runs_none -s d -l decompress -d 'restore each FILE.
 complete -c bbans -n __bbans_runs_none -s t -l test -d 'decode and check each FILE, and write nothing'
 complete -c bbans -n __bbans_runs_none -s l -l list -d 'list what each FILE holds'
 complete -c bbans -n __bbans_runs_none -s c -l stdout -d 'write to stdout, files one behind the other'
+complete -c bbans -n __bbans_runs_none -l salvage -d 'with -d or -t: leave damaged blocks out, name them, and exit with 1'
 complete -c bbans -n __bbans_runs_none -s o -l output -r -F -d 'write to OUT, of one FILE'
 complete -c bbans -n __bbans_runs_none -s f -l force -d 'replace outputs, write to a terminal, compress FILE.bbz'
 complete -c bbans -n __bbans_runs_none -s k -l keep -d 'keep each FILE'
