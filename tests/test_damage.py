@@ -474,25 +474,30 @@ def test_blocks_that_are_moved(tally):
 
 def spans_of(data):
     """Of each block of a container: where it begins and ends there, and where its
-    elements do in what is restored."""
-    fields, out, spans = fields_of(data), 0, []
+    elements do in what is restored; and the same of headers, with those of the part."""
+    fields, out, spans, headers = fields_of(data), 0, [], []
     upto = [len(joined(fields[:i])) for i in range(len(fields) + 1)]
-    headers = (
-        part.header.itemsize for part in ContainerReader(io.BytesIO(data)).parts()
+    reader = ContainerReader(io.BytesIO(data))
+    widths = iter(
+        [(part.header.itemsize, *part.blocks())[0] for part in reader.parts()]
     )
     for i, field in enumerate(fields):
         if field == ("crc", None):
-            width = next(headers)
+            width = next(widths)
+            headers.append((upto[i - 1], upto[i + 1], out))
         elif is_crc(field) and not is_length(fields[i + 1]):
             n = fields[i - 4] * width
             spans.append((upto[i - 4], upto[i + 1], out, out + n))
             out += n
-    return spans
+    ends = [first for *_, first in headers[1:]] + [out]
+    parts = [(*head, end) for head, end in zip(headers, ends, strict=True)]
+    return spans, parts
 
 
 def left(plain, spans, at):
-    """What is left where the block that has byte `at` is lost; all if it is in none."""
-    for start, end, first, last in spans:
+    """What is left where the block, or the part by its header, that has byte `at` is
+    lost; all if it is in none."""
+    for start, end, first, last in (*spans[0], *spans[1]):
         if start <= at < end:
             return plain[:first] + plain[last:]
     return plain
@@ -517,7 +522,7 @@ def test_salvage_keeps_all_other_blocks(most, tally):
     assert len(samples) > 9
     for name, one in samples:
         plain, spans = in_one_pass(one.data, one.coder), spans_of(one.data)
-        assert spans[-1][3] == len(plain)
+        assert spans[0][-1][3] == len(plain)
         for bit in places(8 * len(one.data), most // len(samples)):
             wanted = left(plain, spans, bit // 8)
             count.offer(
@@ -550,7 +555,7 @@ def test_salvage_keeps_what_is_behind_a_hole():
     """Of many blocks some are lost together; the numbers of all are said."""
     data = bytes(range(256)) * 20
     whole = bbans.compress(data, stored.CODEC, block_size=16)
-    spans = spans_of(whole)
+    spans, _ = spans_of(whole)
     bad = bytearray(whole)
     bad[spans[7][0] + 1 : spans[190][0] + 3] = bytes(
         spans[190][0] + 3 - spans[7][0] - 1
@@ -565,7 +570,7 @@ def test_salvage_keeps_what_is_behind_a_hole():
 def test_salvage_of_the_last_block_and_the_end():
     data = bytes(range(100))
     whole = bbans.compress(data, stored.CODEC, block_size=16)
-    first, *_, last = spans_of(whole)
+    first, *_, last = spans_of(whole)[0]
     kept, errors = salvaged(flipped(whole, 8 * last[0] + 8), stored.CODEC)
     assert kept == data[:96]
     assert [str(e) for e in errors] == [
@@ -597,11 +602,11 @@ def rightly_salvaged(one, found, group):
     records, unfinished = found
     intact = {r.number: r.record for r in records if r.intact}
     wanted = {k: v for k, v in enumerate(one.value) if k not in group}
-    is_told = unfinished or len(intact) < len(one.value) or not group
+    is_told = unfinished or not all(r.intact for r in records)
     return (
         all(same(intact.get(k), v) for k, v in wanted.items())
         and all(k < len(one.value) and same(v, one.value[k]) for k, v in intact.items())
-        and is_told
+        and (is_told or len(intact) == len(one.value))
     )
 
 

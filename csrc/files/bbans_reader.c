@@ -242,7 +242,7 @@ static int join_shapes(bbans_reader *reader, const end_record *end)
                               reader->block) &&
          !reader->damaged))
         return 0;
-    if (reader->parts == 1) {
+    if (reader->parts == 1 || (reader->damaged && reader->axes == 0)) {
         reader->axes = end->axes;
         memcpy(reader->shape, end->shape, sizeof reader->shape);
         return 1;
