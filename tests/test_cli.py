@@ -20,6 +20,7 @@ from shared import (
 )
 
 import bbans
+from bbans.cli.main import main
 
 PYTHON = [sys.executable, "-m", "bbans"]
 COMMANDS = [
@@ -875,5 +876,5 @@ def test_info_on_a_deep_state_space_model():
 
 
 def test_an_argument_that_no_name_can_have_is_refused(capsys):
-    assert main.main(["compress", "a\0b"]) == 1
+    assert main(["compress", "a\0b"]) == 1
     assert "NUL" in capsys.readouterr().err

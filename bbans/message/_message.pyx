@@ -24,6 +24,24 @@ from bbans.errors import MessageError, ModelError, SymbolError
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object, int *)
 
+cdef extern from *:
+    """
+    /* A flag that one thread at a time sets: whether this one has, and its end. */
+    #ifndef Py_GIL_DISABLED
+    #define BBANS_SET(flag) (!(flag) && ((flag) = 1))
+    #define BBANS_CLEAR(flag) ((void)((flag) = 0))
+    #elif defined(_MSC_VER)
+    #include <intrin.h>
+    #define BBANS_SET(flag) (!_InterlockedExchange8(&(flag), 1))
+    #define BBANS_CLEAR(flag) ((void)_InterlockedExchange8(&(flag), 0))
+    #else
+    #define BBANS_SET(flag) (!__atomic_exchange_n(&(flag), 1, __ATOMIC_ACQUIRE))
+    #define BBANS_CLEAR(flag) __atomic_store_n(&(flag), 0, __ATOMIC_RELEASE)
+    #endif
+    """
+    bint BBANS_SET(char flag) noexcept nogil
+    void BBANS_CLEAR(char flag) noexcept nogil
+
 cdef extern from "bbans.h":
     ctypedef struct bbans_message:
         uint64_t *head
@@ -234,7 +252,19 @@ cdef class ArrayCoder:
     """What pushes and pops under distributions, to and from any coder.
 
     Subclasses define `put` and `take`: a message, and the two ends of the range coder.
+    Each holds the coder, so that of two threads by mistake at one, one gets an error:
+    without the GIL, or where a long call gives it up, arrays that C uses must stay.
     """
+
+    cdef char busy
+
+    cdef int hold(self) except -1:
+        if not BBANS_SET(self.busy):
+            raise MessageError(f"the {self._what} is in use by another thread")
+        return 0
+
+    cdef void leave(self) noexcept:
+        BBANS_CLEAR(self.busy)
 
     cdef int put(self, const bbans_distribution *d, const void *values, int type,
                  size_t n) except? 1:
@@ -346,8 +376,9 @@ cdef class MessageArrays(ArrayCoder):
     cdef bbans_message c
     cdef object cdata
     cdef readonly object _head, _tail
-    cdef bint busy
     cdef uint64_t head
+
+    _what = "message"
 
     def __cinit__(self):
         # An empty message of one lane, should __init__ not be called.
@@ -379,65 +410,54 @@ cdef class MessageArrays(ArrayCoder):
         PyBuffer_Release(&view)
 
     def _reserve(self, n_words):
-        self.reserve(n_words)
+        self._begin(n_words)
+        self.leave()
 
     def _begin(self, n_words):
         """Reserve, and keep other threads out until `_end`."""
-        self.reserve(n_words)
-        self.busy = True
+        self.hold()
+        try:
+            self.reserve(n_words)
+        except BaseException:
+            self.leave()
+            raise
 
     def _end(self):
-        self.busy = False
-
-    cdef int refuse_if_busy(self) except -1:
-        # While C codes without the GIL, the arrays that it uses must stay.
-        if self.busy:
-            raise MessageError("the message is in use by another thread")
-        if self._tail is None:
-            raise MessageError("Message.__init__ has not been called")
-        return 0
-
-    cdef int hold(self) except -1:
-        self.refuse_if_busy()
-        self.busy = True
-        return 0
+        self.leave()
 
     cdef int reserve(self, size_t n_words) except -1:
         cdef size_t used = self.c.tail_len
-        self.refuse_if_busy()
+        if self._tail is None:
+            raise MessageError("Message.__init__ has not been called")
         if self.c.tail_cap - used < n_words:
-            self.busy = True    # numpy gives up the GIL for long copies
-            try:
-                tail = np.empty(max(used + n_words, 2 * self.c.tail_cap, 16), np.uint32)
-                tail[:used] = self._tail[:used]
-            finally:
-                self.busy = False
+            tail = np.empty(max(used + n_words, 2 * self.c.tail_cap, 16), np.uint32)
+            tail[:used] = self._tail[:used]
             self._own(self._head, tail)
         return 0
 
     cdef int put(self, const bbans_distribution *d, const void *values, int type,
                  size_t n) except? 1:
-        cdef int status
-        self.reserve(d.words * n)
-        if n < LONG_CALL:
-            return c_push(&self.c, d, values, type, n)
         self.hold()
-        with nogil:
-            status = c_push(&self.c, d, values, type, n)
-        self.busy = False
-        return status
+        try:
+            self.reserve(d.words * n)
+            if n < LONG_CALL:
+                return c_push(&self.c, d, values, type, n)
+            with nogil:
+                return c_push(&self.c, d, values, type, n)
+        finally:
+            self.leave()
 
     cdef int take(self, const bbans_distribution *d, void *values, int type,
                   size_t n) except? 1:
-        cdef int status
-        self.reserve(1)
-        if n < LONG_CALL:
-            return c_pop(&self.c, d, values, type, n)
         self.hold()
-        with nogil:
-            status = c_pop(&self.c, d, values, type, n)
-        self.busy = False
-        return status
+        try:
+            self.reserve(1)
+            if n < LONG_CALL:
+                return c_pop(&self.c, d, values, type, n)
+            with nogil:
+                return c_pop(&self.c, d, values, type, n)
+        finally:
+            self.leave()
 
 
 cdef class EncoderArrays(ArrayCoder):
@@ -454,6 +474,8 @@ cdef class EncoderArrays(ArrayCoder):
     cdef object intervals
     cdef bint opened
 
+    _what = "encoder"
+
     def __cinit__(self):
         self.memory = np.empty(256, np.uint8)
         c_init_encoder(&self.c, <uint8_t *><uintptr_t>self.memory.ctypes.data, 256)
@@ -467,11 +489,15 @@ cdef class EncoderArrays(ArrayCoder):
 
     def _open(self):
         """Let intervals wait."""
-        if self.opened:
-            raise MessageError("the encoder is in use: encode(codec, value) is not done")
-        if self.c.range == 0:
-            raise MessageError("the encoder is spent: finish() has been called")
-        self.opened, self.n_waiting = True, 0
+        self.hold()
+        try:
+            if self.opened:
+                raise MessageError("the encoder is in use: encode(codec, value) is not done")
+            if self.c.range == 0:
+                raise MessageError("the encoder is spent: finish() has been called")
+            self.opened, self.n_waiting = True, 0
+        finally:
+            self.leave()
 
     def _drop(self):
         """Forget the intervals that wait."""
@@ -479,6 +505,13 @@ cdef class EncoderArrays(ArrayCoder):
 
     def _encode(self):
         """Encode the intervals that wait."""
+        self.hold()
+        try:
+            self.encode_all()
+        finally:
+            self.leave()
+
+    cdef int encode_all(self) except -1:
         cdef size_t used = self.c.len, n = 4 * self.n_waiting
         cdef bbans_interval *interval
         cdef int status = BBANS_OK
@@ -492,6 +525,7 @@ cdef class EncoderArrays(ArrayCoder):
             interval = self.waiting + self.n_waiting
             status = c_encode(&self.c, interval.start, interval.freq, interval.total)
         ok(status)    # cannot fail: the intervals are valid, and there is room
+        return 0
 
     cdef int reserve(self, size_t n) except -1:
         cdef size_t used = self.n_waiting
@@ -506,12 +540,25 @@ cdef class EncoderArrays(ArrayCoder):
         return 0
 
     def _push_interval(self, start, freq, total):
-        self.reserve(1)
-        self.waiting[self.n_waiting] = bbans_interval(start, freq, total)
-        self.n_waiting += 1
+        cdef bbans_interval interval = bbans_interval(start, freq, total)
+        self.hold()
+        try:
+            self.reserve(1)
+            self.waiting[self.n_waiting] = interval
+            self.n_waiting += 1
+        finally:
+            self.leave()
 
     cdef int put(self, const bbans_distribution *d, const void *values, int type,
                  size_t n) except? 1:
+        self.hold()
+        try:
+            return self.list_all(d, values, type, n)
+        finally:
+            self.leave()
+
+    cdef int list_all(self, const bbans_distribution *d, const void *values, int type,
+                      size_t n) except? 1:
         cdef size_t listed = 0, at, i
         cdef bbans_interval *first
         cdef int status
@@ -532,6 +579,8 @@ cdef class DecoderArrays(ArrayCoder):
     cdef bbans_range_decoder c
     cdef object cdata, message
 
+    _what = "decoder"
+
     def _init(self, message):
         """Read this message, which must not change."""
         self.cdata = ffi.cast("bbans_range_decoder *", <uintptr_t>&self.c)
@@ -549,7 +598,11 @@ cdef class DecoderArrays(ArrayCoder):
                   size_t n) except? 1:
         if self.message is None:
             raise MessageError("RangeDecoder.__init__ has not been called")
-        return c_decode(&self.c, d, values, type, n)
+        self.hold()
+        try:
+            return c_decode(&self.c, d, values, type, n)
+        finally:
+            self.leave()
 
 
 FIRST_IN_FIRST_OUT = (

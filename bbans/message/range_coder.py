@@ -120,18 +120,22 @@ class RangeEncoder(_RangeCoder, EncoderArrays):
     def position(self) -> tuple[int, int, int]:
         """Return where the encoder stands, three integers, for `RangeDecoder.seek`."""
         self._open()
-        self._drop()
-        return _position(lib.bbans_range_tell, self._c)
+        try:
+            return _position(lib.bbans_range_tell, self._c)
+        finally:
+            self._drop()
 
     def finish(self) -> Message:
         """Return the message; the encoder is spent."""
         self._open()
-        self._drop()
-        message = Message()
-        message.call(
-            "range_finish", self._c, ..., words=(self._c.len + 11) // 4
-        )  # fmt: skip
-        return message
+        try:
+            message = Message()
+            message.call(
+                "range_finish", self._c, ..., words=(self._c.len + 11) // 4
+            )  # fmt: skip
+            return message
+        finally:
+            self._drop()
 
     def __repr__(self) -> str:
         return f"<RangeEncoder: {self._c.len} bytes so far>"
