@@ -168,8 +168,8 @@ def test_a_fork_while_other_threads_code(codec):
 
 
 def run(code):
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, timeout=120
+    done = subprocess.run(  # from elsewhere: here are the sources
+        [sys.executable, "-c", code], capture_output=True, timeout=120, cwd="/"
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -235,7 +235,9 @@ try:
     assert bbans.decompress(bbans.compress(b"data " * 300)) == b"data " * 300
     print("works")
 except ImportError as error:
-    assert "cannot be loaded here" in str(error) or "numpy" in str(error).lower(), error
+    assert "cannot be loaded here" in str(error) or (
+        "once per process" in str(error)  # numpy's
+    ), error
     print("refused")
 '''
 one = create()
