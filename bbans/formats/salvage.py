@@ -141,7 +141,7 @@ class Salvager:
         """Go on behind damage, and say what it was."""
         c, ahead, skipped = self._c, self._ahead, ffi.new("size_t *")
         first, start = c.blocks, c.elements - c.own.before
-        was_header, is_end = bool(c.ended), ahead.view[:1] == b"\0"
+        was_header, is_end = bool(c.ended), bytes(ahead.view[:1]) == b"\0"
         name = block_name(first, c.parts - 1)
         where = "its header" if was_header else "its end record" if is_end else name
         ahead.drop(1)  # where the record began, there is none
@@ -160,7 +160,7 @@ class Salvager:
             yield CorruptError(f"{where} is damaged", status)
         for index in range(first, c.blocks):
             at, name = start + (index - first) * c.block, block_name(index, c.parts - 1)
-            is_last = index + 1 == c.blocks and ahead.view[:1] == b"\0"
+            is_last = index + 1 == c.blocks and bytes(ahead.view[:1]) == b"\0"
             # The last may have fewer elements, and how many it does not say.
             elements = f"from {at} on" if is_last else f"{at} to {at + c.block - 1}"
             yield CorruptError(
