@@ -87,7 +87,9 @@ def build(root: Path, folder: Path, **environment: str) -> tuple[Path, Path]:
     if sys.platform == "linux":
         # Python's own may name the folder of that Python in what it links.
         environment["LDSHARED"] = "cc -shared"
-    run(sys.executable, "-m", "build", "--outdir", folder, root, **environment)
+    # By the tools that are installed here: the bill of materials has their versions.
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir"]
+    run(*command, folder, root, **environment)
     (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     if sys.platform == "linux":
         with tempfile.TemporaryDirectory() as renamed:
