@@ -510,6 +510,7 @@ typedef struct {
         uint64_t before, bytes;
         size_t last_bytes;
         uint32_t index_crc;
+        uint64_t debt;
     } own;            /* the reader's                                      */
 } bbans_reader;
 
@@ -585,7 +586,9 @@ BBANS_API bbans_status bbans_reader_skip(bbans_reader *reader,
  *   n_skipped  out: bytes before the record
  * ERR_TRUNCATED: there is none; or one may begin at bytes[*n_skipped], of which
  * more must be at hand, at most BBANS_BLOCK_MAX and some: who has more to come
- * drops those before, and calls again.  Returns ERR_{NULL,TRUNCATED}. */
+ * drops those before, and calls again.  It looks at 2^26 bytes and 64 for each
+ * that is skipped, so that time grows with the bytes: where all are made to look
+ * like blocks, some that are may be missed.  Returns ERR_{NULL,TRUNCATED}. */
 BBANS_API bbans_status bbans_reader_resume(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, int is_all, size_t *n_skipped);
 

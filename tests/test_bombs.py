@@ -317,7 +317,10 @@ def test_a_packed_model_takes_what_its_file_says(tally):
 def test_salvage_of_much_that_looks_like_blocks(tally):
     """Time that grows with the bytes, however many might be lengths."""
     head = Header(0).to_bytes()
-    looks = b"\x0b\2\x0b" * 50_000, bytes(150_000), b"\xff\xff\xff\7\0" * 20_000
+    looks = [b"\x0b\2\x0b" * 50_000, bytes(150_000), b"\xff\xff\xff\7\0" * 20_000]
+    # Each third byte, or fifth, begins what would be a block of half of all bytes; or
+    # an end of thousands of blocks.
+    looks += [b"\x0b\0\xf0\xc1\1" * 200_000, b"\0\xff\x1f" + b"\1" * 4000]
     count = tally("salvage: bytes that look like blocks")
     for noise in looks:
         found, peak, seconds = peak_of(lambda noise=noise: salvage(head + noise))

@@ -153,9 +153,10 @@ static bbans_status read_header(bbans_reader *reader, const uint8_t *bytes,
     reader->axis = type.axis;
     reader->block = 0;
     reader->blocks = 0;
-    memset(&reader->own, 0, sizeof reader->own);
     reader->own.before = reader->elements;
     reader->own.bytes = n;
+    reader->own.last_bytes = 0;
+    reader->own.index_crc = 0;
     reader->ended = 0;
     reader->parts++;
     *n_used = n;
@@ -494,30 +495,69 @@ bbans_status bbans_reader_skip(bbans_reader *reader, const uint8_t *bytes,
 
 /* ---- Behind damage ------------------------------------------------------- */
 
-/* Numbers of lost blocks that are thought of: as many as take no longer to try
- * than a long block. */
-#define LOST_MIN 16
-#define LOST_MAX 4096
-#define TRIED_BYTES ((size_t)1 << 22)
+/* Of lost blocks: each number that is thought of lets one in 2^32 of what is no
+ * block pass for one. */
+#define LOST_MOST 4096
+/* Bytes that are looked at in vain for each byte that is skipped, and before
+ * any is: files that are made to look like blocks everywhere end so in time
+ * that grows with their bytes. */
+#define LOOKS_MOST 64
+#define DEBT_MOST ((uint64_t)1 << 26)
 
 /* What begins somewhere: nothing that is known, a record, or perhaps one, if
  * more bytes were at hand. */
 typedef enum { NOTHING, RECORD, PERHAPS } sighting;
 
-/* Is there a block of n_bytes before its checksum, of what number? */
+/* Polynomials over GF(2) modulo that of CRC-32: the coefficient of x^k is bit
+ * 31 - k, as bits of bytes come lowest first. */
+#define CRC_ONE UINT32_C(0x80000000)
+#define CRC_X UINT32_C(0x40000000)
+#define CRC_POLYNOMIAL UINT32_C(0xEDB88320)
+
+static uint32_t crc_product(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+
+    for (; a != 0; a <<= 1) {
+        if ((a & CRC_ONE) != 0)
+            product ^= b;
+        b = (b & 1) != 0 ? b >> 1 ^ CRC_POLYNOMIAL : b >> 1;
+    }
+    return product;
+}
+
+static uint32_t crc_power(uint64_t exponent) /* of x */
+{
+    uint32_t power = CRC_ONE, square = CRC_X;
+
+    for (; exponent > 0; exponent >>= 1) {
+        if ((exponent & 1) != 0)
+            power = crc_product(power, square);
+        square = crc_product(square, square);
+    }
+    return power;
+}
+
+/* Is there a block of n_bytes before its checksum, of what number?  A CRC is
+ * linear: another number, whose low 32 bits alone differ, changes it by the
+ * difference of both times x^(64 + 8 n_bytes), for the number's bits and those
+ * of what follows.  x has the order 2^32 - 1, so its inverse powers are powers.
+ */
 static int find_number(const uint8_t *bytes, size_t n_bytes, uint64_t *number)
 {
-    const size_t tries = TRIED_BYTES / (n_bytes + 1);
-    const uint64_t lost = tries < LOST_MIN   ? LOST_MIN
-                          : tries > LOST_MAX ? LOST_MAX
-                                             : tries;
-    const uint64_t crc = bbans_load(bytes + n_bytes, CHECKSUM_BYTES);
-    const uint64_t last = *number + lost;
+    const uint64_t order = UINT32_MAX;
+    const uint64_t shift = 8 * ((uint64_t)n_bytes % order + 8) % order;
+    const uint32_t difference =
+        bbans_record_crc(*number, bytes, n_bytes) ^
+        (uint32_t)bbans_load(bytes + n_bytes, CHECKSUM_BYTES);
+    const uint32_t low =
+        (uint32_t)*number ^ crc_product(difference, crc_power(order - shift));
+    const uint64_t found = (*number & ~(uint64_t)UINT32_MAX) | low;
 
-    for (; *number <= last; ++*number)
-        if (bbans_record_crc(*number, bytes, n_bytes) == crc)
-            return 1;
-    return 0;
+    if (found < *number || found - *number > LOST_MOST)
+        return 0;
+    *number = found;
+    return 1;
 }
 
 /* A block has as many elements as the first, or it is the last. */
@@ -541,6 +581,7 @@ static sighting look_for_block(bbans_reader *reader, const uint8_t *bytes,
     if (n_bytes < used ||
         (block.elements < reader->block && n_bytes > used && bytes[used] != 0))
         return NOTHING;
+    reader->own.debt += used;
     if (!find_number(bytes, used - CHECKSUM_BYTES, &number))
         return NOTHING;
     if (reader->block == 0)
@@ -554,11 +595,14 @@ static sighting look_for_end(bbans_reader *reader, const uint8_t *bytes,
                              size_t n_bytes, int is_all)
 {
     bbans_cursor c = bbans_cursor_of(bytes, bytes + n_bytes);
+    bbans_status status;
     end_record end;
 
     if (bytes[0] != 0)
         return NOTHING;
-    switch (take_end(&c, reader->element, 0, reader->blocks + LOST_MAX, &end)) {
+    status = take_end(&c, reader->element, 0, reader->blocks + LOST_MOST, &end);
+    reader->own.debt += (size_t)(c.at - bytes);
+    switch (status) {
     case BBANS_OK: break;
     case BBANS_ERR_TRUNCATED: return is_all ? NOTHING : PERHAPS;
     default: return NOTHING;
@@ -589,10 +633,13 @@ static sighting look_for_record(bbans_reader *reader, const uint8_t *bytes,
 
     if (what == RECORD)
         reader->ended = 1;
-    else if (what == NOTHING && !reader->ended)
+    if (what == NOTHING && !reader->ended && reader->own.debt <= DEBT_MOST)
         what = look_for_block(reader, bytes, n_bytes, is_all);
-    if (what == NOTHING && !reader->ended)
+    if (what == NOTHING && !reader->ended && reader->own.debt <= DEBT_MOST)
         what = look_for_end(reader, bytes, n_bytes, is_all);
+    if (what == NOTHING)
+        reader->own.debt -=
+            reader->own.debt < LOOKS_MOST ? reader->own.debt : LOOKS_MOST;
     return what;
 }
 
