@@ -107,6 +107,10 @@ class Piped(io.TextIOWrapper):
         """Stays open, to be looked at."""
 
 
+class RefusalError(Exception):
+    """A status of 1 or 2, a text that says why, and files as they were."""
+
+
 def listing(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
@@ -133,16 +137,10 @@ def test_any_command_line_over_any_files(runs, tally, tmp_path, monkeypatch):
         }
         for stream, file in streams.items():
             monkeypatch.setattr(sys, stream, file)
-        statuses = []
 
-        def act(words=words, statuses=statuses):
-            try:
-                statuses.append(main(words))
-            except SystemExit as end:
-                statuses.append(end.code)
-            return statuses[0]
-
-        def right(status, streams=streams, before=before, words=words, folder=folder):
+        def as_promised(
+            status, streams=streams, before=before, words=words, folder=folder
+        ):
             said = streams["stderr"].bytes.getvalue()
             after = listing(folder)
             kept = all(after.get(name) == data for name, data in before.items())
@@ -155,5 +153,14 @@ def test_any_command_line_over_any_files(runs, tally, tmp_path, monkeypatch):
                 and not any(name.startswith(".bbans") for name in after)
             )
 
-        count.offer(act, right=right, errors=(), case=words)
+        def act(words=words, as_promised=as_promised):
+            try:
+                status = main(words)
+            except SystemExit as end:
+                status = end.code
+            if status != 0 and as_promised(status):
+                raise RefusalError
+            return status
+
+        count.offer(act, right=as_promised, errors=RefusalError, case=words)
     monkeypatch.undo()
