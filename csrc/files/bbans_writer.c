@@ -647,7 +647,7 @@ bbans_status bbans_compress(const bbans_model *model,
     uint64_t shape[4];
     bbans_writer writer;
     bbans_status status;
-    size_t axes, width, header, used, done, part;
+    size_t axes, width, header = 0, used, done, part;
 
     if (n_bytes == NULL || content == NULL || (data == NULL && n > 0))
         return BBANS_ERR_NULL;
