@@ -129,21 +129,19 @@ def failures(rows: list[Row]) -> list[str]:
 
 
 def reached(rows: list[Row]) -> list[str]:
-    """For each folder, and for each language in all."""
-    keys = ("files", "lines", "lines_reached", "branches", "branches_reached")
+    """For each language, and each set of tests, folders and all of them."""
     shown = []
-    for name in dict.fromkeys(row["language"] for row in rows):
-        its = [row for row in rows if row["language"] == name]
-        shown += [*its, {"folder": f"**{name}, all**", **total(its, *keys)}]
-    for row in shown:
-        for key in ("lines", "branches"):
-            row[f"% of {key}"] = 100 * row[f"{key}_reached"] / max(row[key], 1)
-    columns = {"folder": "folder", "files": "files", "lines": "lines"}
+    for row in rows:
+        shares = {
+            f"% of {key}": 100 * row[f"{key}_reached"] / max(row[key], 1)
+            for key in ("lines", "branches")
+        }
+        folder = "**all**" if row["folder"] == "all" else row["folder"]
+        tests = f"{row['language']}, {row['by']}"
+        shown.append(row | shares | {"folder": folder, "tests": tests})
+    columns = {"tests": "", "folder": "folder", "files": "files", "lines": "lines"}
     columns |= {"% of lines": "% reached", "branches": "branches"}
     return table(shown, columns | {"% of branches": "% reached"})
-
-
-# ---- the parts: how each is run, and what the page says of it
 
 
 def mutants(rows: list[Row]) -> list[str]:
