@@ -90,54 +90,48 @@ def run(options: argparse.Namespace) -> bool:
         if output in (options.file, "") and not is_stdin(options.file):
             raise ModelError(f"{options.file} does not end in {SUFFIX}: say -o OUTPUT")
     model = None if options.model is None else model_of(options.model)
-    damaged: list[FormatError] = []
-
-    def salvage(error: FormatError) -> None:
-        damaged.append(error)
-        say(f"{called(options.file)}: {text_of(error)}")
-
     with (
         reading(options.file) as source,
         progress_bar(None, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
-        decompress_to(
-            sink,
-            source,
-            model,
-            options,
-            progress,
-            salvage=salvage if options.salvage else None,
-            header=is_array(output) and not options.salvage,
+        return decompress_to(
+            sink, source, options.file, output, model, options, progress
         )
-    return not damaged
 
 
 def decompress_to(
     sink: BinaryIO,
     source: BinaryIO,
+    name: str,
+    output: str,
     model: FrozenModel | None,
     options: argparse.Namespace,
     progress: Callable[[int], object] | None,
-    *,
-    salvage: Callable[[FormatError], object] | None = None,
-    header: bool = False,
-) -> None:
-    """Restore a file; with `header` an array with that of a .npy file."""
+) -> bool:
+    """Restore the file of that name, an array as a .npy file if the output is named so;
+    return whether it is whole: --salvage says what is not, and goes on."""
     most, threads = options.max_size, threads_of(options)
-    if header:
+    damaged: list[FormatError] = []
+
+    def salvage(error: FormatError) -> None:
+        damaged.append(error)
+        say(f"{called(name)}: {text_of(error)}")
+
+    if is_array(output) and not options.salvage:
         data = read_all(source)
         if ContainerReader(memoryview(data)).header.is_array:
             array = api.decompress(data, model, max_bytes=most, threads=threads)
             np.lib.format.write_array(sink, array)
-            return
+            return True
         source = cast(BinaryIO, io.BytesIO(data))
     api.decompress_file(
         source,
         sink,
         model,
-        salvage=salvage,
+        salvage=salvage if options.salvage else None,
         progress=progress,
         max_bytes=most,
         threads=threads,
     )
+    return not damaged

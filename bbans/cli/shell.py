@@ -35,7 +35,7 @@ from bbans.cli.streams import (
     text_of,
     writing,
 )
-from bbans.errors import BbansError, FormatError, SymbolError, WrongModelError
+from bbans.errors import BbansError, SymbolError, WrongModelError
 
 if TYPE_CHECKING:
     from bbans.frozen.base import FrozenModel
@@ -346,12 +346,6 @@ def _decompress(
     if output and not _can_stand_beside(name, output, options):
         return False
 
-    damaged: list[FormatError] = []
-
-    def salvage(error: FormatError) -> None:
-        damaged.append(error)
-        say(f"{called(name)}: {text_of(error)}")
-
     def decode(sink: BinaryIO, source: BinaryIO, options: argparse.Namespace) -> bool:
         if options.force and to_stdout:
             start = read_full(source, len(CONTAINER))
@@ -360,20 +354,10 @@ def _decompress(
                 while part := read_full(source, 1 << 20):
                     write_full(sink, part)
                 return True
-        from bbans.cli.arrays import is_array
         from bbans.cli.decompress import decompress_to
 
         with progress_bar(None, options.quiet) as progress:
-            decompress_to(
-                sink,
-                source,
-                model,
-                options,
-                progress,
-                salvage=salvage if options.salvage else None,
-                header=is_array(output) and not options.salvage,
-            )
-        return not damaged
+            return decompress_to(sink, source, name, output, model, options, progress)
 
     return _turn(name, output, options, decode)
 

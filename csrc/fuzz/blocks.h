@@ -35,6 +35,13 @@ typedef struct {
                            size_t n_bytes, uint8_t *data, size_t n);
 } fuzz_coder;
 
+/* Behind what a damaged block holds, which may be fewer bytes than n. */
+static inline void fuzz_fill(uint8_t *data, size_t written, size_t n)
+{
+    CHECK(written <= n);
+    memset(data + written, 0xA5, n - written);
+}
+
 /* The portable kernels for turn 0, and for turn 1 others: those that `choice`
  * says, of all that there are. */
 static inline void fuzz_choose_isa(size_t turn, uint32_t choice)

@@ -173,6 +173,27 @@ static inline void fuzz_edges(fuzz_input *in, uint32_t *edge, size_t n,
         edge[k + 1] += edge[k];
 }
 
+/* ---- Tests that all instruction sets agree in ---------------------------- */
+
+/* Returns a digest of what the kernels gave. */
+typedef uint64_t (*fuzz_test)(fuzz_input *in);
+
+static inline void fuzz_each_isa(fuzz_test test, const uint8_t *data,
+                                 size_t size)
+{
+    uint64_t first = 0, digest;
+    size_t isa;
+
+    FUZZ_EACH_ISA(isa)
+    {
+        fuzz_input in = fuzz_begin(data, size);
+
+        digest = test(&in);
+        first = isa == 0 ? digest : first;
+        CHECK(digest == first);
+    }
+}
+
 /* ---- Messages ------------------------------------------------------------ */
 
 /* A message in arrays of its own, with `room` more words, and a copy of it. */

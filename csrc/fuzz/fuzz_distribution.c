@@ -145,38 +145,35 @@ static void draw(test *t, fuzz_input *in)
     free(tail);
 }
 
+static uint64_t law_of(fuzz_input *in)
+{
+    const unsigned what = fuzz_below(in, 32);
+    bbans_status status;
+    fuzz_law law;
+    int64_t *value;
+    test t;
+
+    fuzz_law_make(&law, in, fuzz_below(in, VALUES_MOST + 1));
+    value = fuzz_law_values(&law, in);
+    t.law = &law;
+    t.value = value;
+    t.digest = 0;
+    status = list(&t);
+    push(&t, in, status);
+    if (what & 1)
+        push_cramped(&t, in);
+    if (what & 2)
+        masses(&t, status);
+    if (what & 4)
+        draw(&t, in);
+    pop(&t, in);
+    free(value);
+    fuzz_law_free(&law);
+    return t.digest;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    uint64_t first = 0;
-    size_t isa;
-
-    FUZZ_EACH_ISA(isa)
-    {
-        fuzz_input in = fuzz_begin(data, size);
-        const unsigned what = fuzz_below(&in, 32);
-        bbans_status status;
-        fuzz_law law;
-        int64_t *value;
-        test t;
-
-        fuzz_law_make(&law, &in, fuzz_below(&in, VALUES_MOST + 1));
-        value = fuzz_law_values(&law, &in);
-        t.law = &law;
-        t.value = value;
-        t.digest = 0;
-        status = list(&t);
-        push(&t, &in, status);
-        if (what & 1)
-            push_cramped(&t, &in);
-        if (what & 2)
-            masses(&t, status);
-        if (what & 4)
-            draw(&t, &in);
-        pop(&t, &in);
-        first = isa == 0 ? t.digest : first;
-        CHECK(t.digest == first);
-        free(value);
-        fuzz_law_free(&law);
-    }
+    fuzz_each_isa(law_of, data, size);
     return 0;
 }

@@ -43,21 +43,16 @@ static bbans_status decode(const void *form, const uint8_t *block,
     const settings *s = form;
     const size_t work_bytes = bbans_float_decoder_bytes(s->element, n);
     void *work = fuzz_work(work_bytes);
-    const bbans_status status = bbans_float_decompress(
-        s->element, block, n_bytes, data, n, work, work_bytes);
 
-    return status;
+    return bbans_float_decompress(s->element, block, n_bytes, data, n, work,
+                                  work_bytes);
 }
 
 static fuzz_coder coder_of(const settings *s, size_t n)
 {
-    fuzz_coder c;
+    const fuzz_coder c = {bbans_element_bytes(s->element),
+                          bbans_float_bound(s->element, n), s, encode, decode};
 
-    c.width = bbans_element_bytes(s->element);
-    c.bound = bbans_float_bound(s->element, n);
-    c.form = s;
-    c.encode = encode;
-    c.decode = decode;
     return c;
 }
 
