@@ -42,17 +42,6 @@ static inline void fuzz_fill(uint8_t *data, size_t written, size_t n)
     memset(data + written, 0xA5, n - written);
 }
 
-/* The portable kernels for turn 0, and for turn 1 others: those that `choice`
- * says, of all that there are. */
-static inline void fuzz_choose_isa(size_t turn, uint32_t choice)
-{
-    static size_t n;
-
-    while (n == 0 || (turn == 0 && fuzz_use_isa(n)))
-        n++;
-    CHECK(fuzz_use_isa(turn == 0 ? 0 : choice % n));
-}
-
 /* Any bytes as a block of n elements. */
 static inline void fuzz_any_block(const fuzz_coder *c, const uint8_t *block,
                                   size_t n_bytes, size_t n, uint32_t choice)

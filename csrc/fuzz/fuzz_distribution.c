@@ -174,6 +174,6 @@ static uint64_t law_of(fuzz_input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_each_isa(law_of, data, size);
+    fuzz_two_isas(law_of, data, size);
     return 0;
 }

@@ -235,6 +235,6 @@ static uint64_t one_of_all(fuzz_input *in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_each_isa(one_of_all, data, size);
+    fuzz_two_isas(one_of_all, data, size);
     return 0;
 }
