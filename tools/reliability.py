@@ -195,9 +195,9 @@ time: a test with any of these fails.""",
 libFuzzer, under clang's sanitizers of addresses and of undefined behaviour. A
 target is a decoder, a parser, an engine or a group of kernels with what must hold
 besides: what was coded comes back, a message is as before after what was pushed is
-popped, nothing changes after a refusal, the portable kernels and those of an instruction set agree.
-Edges are those of the program that the inputs took; the gate has three minutes of
-it.""",
+popped, nothing changes after a refusal, and two instruction sets agree, of which one
+is the portable one. Edges are those of the program that the inputs took; the gate
+has three minutes of it.""",
         fuzzing,
     ),
     "failures": Part(
