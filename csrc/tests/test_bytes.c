@@ -9,7 +9,7 @@
 #define HAVE_GUARDS
 #endif
 
-#include "bbans_internal.h"
+#include "../files/bbans_files.h"
 #include "check.h"
 
 #include <string.h>
@@ -240,6 +240,72 @@ static void noise(int trials)
     release(out);
 }
 
+/* The digits of a run of zeros, of value 1 and 2, among the tokens of a row. */
+enum { RUN_1 = 0, RUN_2 = 14, RARE = 255, ALPHABET = 41 };
+
+/* A block of order 1 whose last row, of a byte that is only the last one, says
+ * that after it comes symbol number `next` of the alphabet.  Nothing asks that
+ * row, so that only the reader of the table can see that there is none. */
+static bbans_status with_row(const uint8_t *block, size_t size, size_t next,
+                             uint8_t *out, size_t n)
+{
+    static uint8_t tokens[1 << 14], packed[1 << 14], made[1 << 16];
+    const size_t work_bytes = bbans_bytes_work_bytes(N_MAX);
+    void *work = malloc(work_bytes);
+    bbans_cursor c = bbans_cursor_of(block + 1, block + size);
+    bbans_status status;
+    size_t n_tokens, n_packed, run, length;
+    uint8_t *at = made;
+
+    CHECK(work != NULL);
+    CHECK((block[0] & 15) == 3); /* order 1, a symbol a byte */
+    CHECK(bbans_take_number(&c) == n);
+    memcpy(at, block, (size_t)(c.at - block));
+    at += c.at - block;
+    n_packed = (size_t)bbans_take_number(&c);
+    CHECK(bbans_bytes_decompress(c.at, n_packed, tokens, sizeof tokens - 40,
+                                 &n_tokens, work, work_bytes) == BBANS_OK);
+    c.at += n_packed;
+    CHECK(tokens[n_tokens - 1] == 0); /* a byte that none follows */
+    tokens[n_tokens - 1] = 1;
+    for (run = next; run > 0; run = (run - 1) / 2)
+        tokens[n_tokens++] = run % 2 ? RUN_1 : RUN_2;
+    tokens[n_tokens++] = 1;
+    CHECK(bbans_bytes_compress(tokens, n_tokens, 0, packed, sizeof packed,
+                               &n_packed, work, work_bytes) == BBANS_OK);
+    at += bbans_put_uvarint(at, n_packed);
+    memcpy(at, packed, n_packed);
+    memcpy(at + n_packed, c.at, (size_t)(c.end - c.at));
+    at += n_packed + (size_t)(c.end - c.at);
+    status = bbans_bytes_decompress(made, (size_t)(at - made), out, n, &length,
+                                    work, work_bytes);
+    free(work);
+    return status;
+}
+
+static void rows_beyond_the_alphabet(void)
+{
+    enum { N = 6000 };
+    static uint8_t data[N], out[N], block[2 * N];
+    const size_t work_bytes = bbans_bytes_work_bytes(N);
+    void *work = malloc(work_bytes);
+    size_t size, i;
+
+    CHECK(work != NULL);
+    for (i = 1; i < N; i++)
+        data[i] = (uint8_t)((below(30) ? 7u * data[i - 1] + 3u : below(99)) %
+                            (ALPHABET - 1));
+    data[N - 1] = RARE;
+    CHECK(bbans_bytes_compress(data, N, 1, block, sizeof block, &size, work,
+                               work_bytes) == BBANS_OK);
+    free(work);
+    for (i = 0; i < ALPHABET + 9; i++) {
+        CHECK(with_row(block, size, i, out, N) ==
+              (i < ALPHABET ? BBANS_OK : BBANS_ERR_CORRUPT));
+        CHECK(i >= ALPHABET || memcmp(out, data, N) == 0);
+    }
+}
+
 static void refusals(void)
 {
     uint8_t data[64] = {0}, out[80];
@@ -284,6 +350,7 @@ int main(void)
 
     CHECK(data != NULL);
     refusals();
+    rows_beyond_the_alphabet();
     for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (kind = 0; kind < KINDS; kind++) {
             fill(data, sizes[i], kind);
