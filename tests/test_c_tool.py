@@ -635,7 +635,7 @@ def test_streams_take_little_memory(tool):
         code = f"import os, resource, subprocess, sys\n{script}\n"
         code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
         done = subprocess.run(
-            [sys.executable, "-c", code, tool, *words],
+            [sys.executable, "-I", "-S", "-c", code, tool, *words],  # it counts, too
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         return int(done.stdout)

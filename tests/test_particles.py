@@ -27,6 +27,7 @@ from bbans.distributions import (
     Mixture,
     Poisson,
     Table,
+    Uniform,
     UniformRange,
     Weighted,
 )
@@ -38,6 +39,7 @@ from bbans.particles.public import (
     divide,
     multiply,
     number,
+    public_message,
     resample,
     sample,
     weights,
@@ -249,12 +251,12 @@ MODELS = {
 }
 
 
+FILTERS = [(name, "bootstrap") for name in MODELS]
+FILTERS += [(name, "adapted") for name in ("walk", "plane")]
+
+
 @pytest.mark.parametrize("n", [1, 2, 9, 70])
-@pytest.mark.parametrize(
-    ("name", "method"),
-    [(name, "bootstrap") for name in MODELS]
-    + [(name, "adapted") for name in ("walk", "plane")],
-)
+@pytest.mark.parametrize(("name", "method"), FILTERS)
 def test_laws_give_the_bytes_of_the_reference(name, method, n):
     model = MODELS[name]
     x = observations(model, 7, n)
@@ -308,11 +310,13 @@ def test_every_instruction_set_gives_the_same_bytes(isa):
     assert found == expected
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_step_by_step_the_bytes_are_the_same(name):
+@pytest.mark.parametrize(("name", "method"), FILTERS)
+def test_step_by_step_the_bytes_are_the_same(name, method):
     model = MODELS[name]
     x = observations(model, 30, 1)
-    coder = ParticleFilter(model, 20, 1, mode="iconoclasm", start_length=9)
+    coder = ParticleFilter(
+        model, 20, 1, method=method, mode="iconoclasm", start_length=9
+    )
     steps = coder.state_space()
     given = [tuple(row) if len(row) > 1 else int(row[0]) for row in x.tolist()]
     data = encode_sequence(given, steps).to_bytes()
@@ -320,6 +324,24 @@ def test_step_by_step_the_bytes_are_the_same(name):
     assert [*map(np.ravel, decode_sequence(Message.from_bytes(data), steps, 30))] == [
         *map(pytest.approx, x.tolist())
     ]
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "adapted"])
+def test_step_by_step_an_hmm_gives_the_same_bytes(method):
+    x = np.random.default_rng(0).integers(0, 7, 30)
+    coder = ParticleFilter(
+        random_hmm(5, 7), 20, 1, method=method, mode="iconoclasm", start_length=9
+    )
+    steps = coder.state_space()
+    data = encode_sequence(x.tolist(), steps).to_bytes()
+    assert data == coder.encode(x)
+    assert decode_sequence(Message.from_bytes(data), steps, 30) == x.tolist()
+
+
+@pytest.mark.parametrize("law", [Uniform(9), Gaussian([0.0, 1.0], 3.0)], ids=str)
+def test_values_are_popped_from_the_public_message(law):
+    message = public_message(3, 4, law)
+    assert np.array_equal(law.pop(message), np.squeeze(sample(3, 4, law)))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -53,7 +53,13 @@ parallel = true
 data_file = {work}/data/coverage
 patch = subprocess, _exit
 concurrency = multiprocessing, thread
-disable_warnings = no-data-collected, module-not-measured, couldnt-parse
+disable_warnings =
+    no-data-collected, module-not-measured, module-not-imported, couldnt-parse
+[paths]
+bbans =
+    {made}/bbans
+    {programs}/../lib/*/site-packages/bbans
+    {root}/bbans
 """
 
 
@@ -157,7 +163,7 @@ def count_python(work: Path, report: bool, pytest: list[str]) -> tuple[Files, bo
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, source / name)
         (work / "data").mkdir(exist_ok=True)
-        rc.write_text(RC.format(work=work))
+        rc.write_text(RC.format(work=work, made=made, programs=programs, root=ROOT))
         build = ["setup.py", "-q", "build", "--build-lib", made, "--build-temp"]
         options = {**os.environ, "BBANS_COVERAGE": "1"}
         command = [sys.executable, *build, work / "temp"]
@@ -184,6 +190,8 @@ def count_python(work: Path, report: bool, pytest: list[str]) -> tuple[Files, bo
     run([*coverage, "json", f"--rcfile={rc}", "-o", out], work / "json.log")
     files: Files = defaultdict(File)
     for path, found in json.loads(out.read_text())["files"].items():
+        if made not in Path(path).resolve().parents:
+            continue
         file = files[Path(path).resolve().relative_to(made).as_posix()]
         for count, key in enumerate(("missing", "executed")):
             for line in found[f"{key}_lines"]:
