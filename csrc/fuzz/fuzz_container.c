@@ -1,6 +1,6 @@
 /* Fuzz containers: any bytes as a file, their checksums made right or not, any
- * bytes as the data of a block, and any bytes through a round trip, as bytes
- * and as an array of any type.
+ * bytes as the data of a block, and any bytes through a round trip, as bytes,
+ * under a model, and as an array of any type.
  *
  * SPDX-License-Identifier: MIT */
 #include "../files/bbans_files.h"
@@ -90,13 +90,60 @@ static void mend(uint8_t *file, size_t size)
     }
 }
 
+/* ---- A model ------------------------------------------------------------- */
+
+#define STATES 3
+#define SYMBOLS 4 /* a, b, c, d */
+
+/* Of bytes; made once. */
+static const bbans_model *fixed_model(void)
+{
+    static const uint32_t initial[STATES] = {2048, 1024, 1024};
+    static const uint32_t transition[STATES * STATES] = {
+        3000, 1000, 96, 1000, 2096, 1000, 1, 1, 4094};
+    static const uint32_t emission[STATES * SYMBOLS] = {
+        4093, 1, 1, 1, 1024, 1024, 1024, 1024, 10, 20, 30, 4036};
+    static const int64_t value[SYMBOLS] = {'a', 'b', 'c', 'd'};
+    static uint8_t file[400];
+    static bbans_model model;
+    const size_t size = bbans_hmm_bytes(STATES, SYMBOLS);
+    void *memory;
+    bbans_hmm hmm;
+    size_t n;
+
+    if (bbans_model_is_built(&model))
+        return &model;
+    memory = fuzz_memory(size);
+    CHECK(bbans_hmm_init(&hmm, STATES, SYMBOLS, 12, 3, initial, transition,
+                         emission, memory, size) == BBANS_OK);
+    CHECK(bbans_model_write(&hmm.space, BBANS_KIND_BYTES, value, 0, file,
+                            sizeof file, &n) == BBANS_OK);
+    free(memory);
+    CHECK(bbans_model_parse(&model, file, n) == BBANS_OK);
+    n = bbans_model_bytes(&model);
+    CHECK(bbans_model_build(&model, fuzz_memory(n), n) == BBANS_OK);
+    return &model;
+}
+
+/* Take the model for the one that the file names, whichever that is. */
+static const bbans_model *named_model(bbans_reader *reader)
+{
+    const bbans_model *model = fixed_model();
+
+    if (reader->coder != BBANS_CODER_MODEL)
+        return NULL;
+    CHECK(bbans_model_fingerprint(model, reader->fingerprint) == BBANS_OK);
+    return model;
+}
+
 /* ---- What is read -------------------------------------------------------- */
 
 /* Decode with workspace and output of exact size, for the sanitizer to see
  * their ends. */
-static bbans_status decode(const bbans_reader *reader, const bbans_block *block)
+static bbans_status decode(bbans_reader *reader, const bbans_block *block)
 {
-    const size_t work_bytes = bbans_reader_work_bytes(reader, NULL);
+    const bbans_model *model = named_model(reader);
+    const size_t work_bytes = bbans_reader_work_bytes(reader, model);
     const size_t width = bbans_element_bytes(reader->element);
     bbans_status status = BBANS_ERR_CAPACITY;
     void *work, *out;
@@ -105,7 +152,7 @@ static bbans_status decode(const bbans_reader *reader, const bbans_block *block)
         return status;
     work = fuzz_work(work_bytes > 0 ? work_bytes : 8);
     out = fuzz_memory(block->elements * width);
-    status = bbans_reader_decode(reader, block, NULL, work, work_bytes, out,
+    status = bbans_reader_decode(reader, block, model, work, work_bytes, out,
                                  block->elements);
     digest = fuzz_digest(digest, &status, sizeof status);
     if (status == BBANS_OK)
@@ -152,8 +199,10 @@ static void as_block(const uint8_t *data, size_t size)
     static const int elements[] = {0,  1,  2,  16, 17, 18, 19, 20, 21, 22,
                                    23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
     static const int methods[] = {BBANS_METHOD_STORED, BBANS_METHOD_BYTES,
-                                  BBANS_METHOD_MIXING, BBANS_METHOD_SIGNAL,
-                                  BBANS_METHOD_GRID,   BBANS_METHOD_PIECES};
+                                  BBANS_METHOD_MIXING, BBANS_METHOD_MODEL,
+                                  BBANS_METHOD_SIGNAL, BBANS_METHOD_GRID,
+                                  BBANS_METHOD_PIECES};
+    const size_t n_methods = sizeof methods / sizeof *methods;
     bbans_reader reader;
     bbans_block block;
     bbans_status status;
@@ -163,9 +212,11 @@ static void as_block(const uint8_t *data, size_t size)
         return;
     memset(&reader, 0, sizeof reader);
     reader.element = elements[data[0] % 20];
-    block.method = methods[data[1] % 6];
-    if (reader.element >= BBANS_ELEMENT_FLOAT16 && data[1] % 6 > 2)
+    block.method = methods[data[1] % n_methods];
+    if (reader.element >= BBANS_ELEMENT_FLOAT16 && data[1] % n_methods > 2)
         block.method = BBANS_METHOD_FLOAT;
+    if (block.method == BBANS_METHOD_MODEL)
+        reader.coder = BBANS_CODER_MODEL;
     block.elements = 1 + data[2];
     block.n_bytes = block.elements * bbans_element_bytes(reader.element);
     if (block.n_bytes > size - 4) /* as a reader has made sure */
@@ -185,28 +236,42 @@ static void as_block(const uint8_t *data, size_t size)
 /* ---- What is written ------------------------------------------------------
  */
 
-/* Through a container, in blocks of `block` bytes. */
-static uint8_t *as_data(const uint8_t *data, size_t size, size_t block,
-                        int level, size_t *n_bytes)
+/* Through a container, in blocks of `block` bytes, under a model or none. */
+static uint8_t *as_data(const bbans_model *model, const uint8_t *data,
+                        size_t size, size_t block, int level, size_t *n_bytes)
 {
     const size_t cap = bbans_compress_bound(BBANS_ELEMENT_BYTES, size, block);
     const bbans_content content = bbans_content_of(BBANS_ELEMENT_BYTES);
-    size_t work_bytes = bbans_writer_work_bytes(NULL, &content, level,
+    size_t work_bytes = bbans_writer_work_bytes(model, &content, level,
                                                 size < block ? size : block, 1);
     uint8_t *bytes = fuzz_memory(cap), *back = fuzz_memory(size);
     void *work = fuzz_work(work_bytes > 0 ? work_bytes : 8);
     bbans_reader reader;
     size_t n;
 
-    CHECK(bbans_compress(NULL, &content, data, size, block, level, work,
+    CHECK(bbans_compress(model, &content, data, size, block, level, work,
                          work_bytes, bytes, cap, n_bytes) == BBANS_OK);
     CHECK(bbans_container_check(&reader, bytes, *n_bytes) == BBANS_OK);
-    work_bytes = bbans_reader_work_bytes(&reader, NULL);
+    work_bytes = bbans_reader_work_bytes(&reader, model);
     work = fuzz_work(work_bytes > 0 ? work_bytes : 8);
-    CHECK(bbans_decompress(NULL, bytes, *n_bytes, work, work_bytes, back, size,
+    CHECK(bbans_decompress(model, bytes, *n_bytes, work, work_bytes, back, size,
                            &n) == BBANS_OK);
     CHECK(n == size && fuzz_same(back, data, n));
     free(back);
+    return bytes;
+}
+
+/* The same with two bits of each byte, as the model knows no more. */
+static uint8_t *as_symbols(const uint8_t *data, size_t size, size_t block,
+                           int level, size_t *n_bytes)
+{
+    uint8_t *symbols = fuzz_memory(size), *bytes;
+    size_t i;
+
+    for (i = 0; i < size; i++)
+        symbols[i] = (uint8_t)('a' + data[i] % SYMBOLS);
+    bytes = as_data(fixed_model(), symbols, size, block, level, n_bytes);
+    free(symbols);
     return bytes;
 }
 
@@ -281,8 +346,11 @@ static void test(fuzz_input in, unsigned what)
     if (what == 0) {
         as_block(in.at, in.left);
     } else if (what == 1) {
-        free(as_data(in.at, in.left, 1 + in.left / 3,
-                     fuzz_level((uint32_t)in.left), &n_bytes));
+        const size_t block = 1 + in.left / 3;
+        const int level = fuzz_level((uint32_t)in.left);
+
+        free(in.left % 2 ? as_data(NULL, in.at, in.left, block, level, &n_bytes)
+                         : as_symbols(in.at, in.left, block, level, &n_bytes));
     } else if (what == 2 && in.left >= 4) {
         uint8_t *bytes = as_array(in.at, in.left, &n_bytes);
 
@@ -321,7 +389,8 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
 {
     uint8_t plain[240], *file;
     uint32_t symbols;
-    size_t size, n_bytes, i;
+    size_t size, block, n_bytes, i;
+    int level;
 
     fuzz_random(k);
     size = 5 + below(sizeof plain - 5);
@@ -333,9 +402,11 @@ size_t fuzz_seed(uint8_t *data, size_t cap, unsigned k)
         memcpy(data + 1, plain, size);
         return 1 + size;
     }
-    file = k % 2 ? as_data(plain, size, 1 + below(300), fuzz_level(below(256)),
-                           &n_bytes)
-                 : as_array(plain, size, &n_bytes);
+    block = 1 + below(300);
+    level = fuzz_level(below(256));
+    file = k % 2 == 0   ? as_array(plain, size, &n_bytes)
+           : k % 4 == 1 ? as_data(NULL, plain, size, block, level, &n_bytes)
+                        : as_symbols(plain, size, block, level, &n_bytes);
     if (n_bytes > cap - 1)
         n_bytes = cap - 1;
     memcpy(data + 1, file, n_bytes);
