@@ -955,6 +955,28 @@ static void test_wrong_grids(void)
           BBANS_ERR_SYMBOL);
 }
 
+/* A line is one of three steps or more, of integers that signals hold. */
+static void test_line(void)
+{
+    static const int16_t x[] = {5, 100, 2, 200, -1, 300};
+    bbans_content content = bbans_content_of(BBANS_ELEMENT_INT16);
+    size_t n;
+
+    content.channels = 2; /* the first one has a line */
+    for (n = 0; n <= 6; n++) {
+        content.has_line = 9;
+        bbans_content_set_line(&content, x, n);
+        CHECK(content.has_line == (n == 6));
+    }
+    CHECK(content.line[0] == 5 && content.line[1] == UINT64_MAX - 2);
+    content.channels = 1;
+    bbans_content_set_line(&content, x, 6);
+    CHECK(!content.has_line);
+    content = bbans_content_of(BBANS_ELEMENT_BYTES);
+    bbans_content_set_line(&content, "abcdef", 6);
+    CHECK(!content.has_line);
+}
+
 /* No model takes floats, nor has a part of them such blocks. */
 static void test_floats_and_models(const bbans_model *model)
 {
@@ -1937,6 +1959,7 @@ int main(void)
     test_ends();
     test_utf8();
     test_writer(&models[0].model, &models[1].model);
+    test_line();
     test_floats_and_models(&models[0].model);
     test_parts(&models[0].model);
     test_signal_noise();

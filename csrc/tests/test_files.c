@@ -82,6 +82,10 @@ static void test_utf8(void)
             CHECK(status == BBANS_OK && n == 2 && memcmp(back, pair, 8) == 0);
     }
     CHECK(bbans_utf8_encode(&c, 1, bytes, 8, &n_bytes) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_utf8_encode(&c, 1, bytes, 8, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_utf8_encode(NULL, 1, bytes, 8, &n_bytes) == BBANS_ERR_NULL);
+    CHECK(bbans_utf8_encode(&c, 1, NULL, 8, &n_bytes) == BBANS_ERR_NULL);
+    CHECK(bbans_utf8_encode(NULL, 0, NULL, 0, &n_bytes) == BBANS_OK);
     c = 0x800;
     CHECK(bbans_utf8_encode(&c, 1, bytes, 2, &n_bytes) == BBANS_ERR_CAPACITY);
     CHECK(bbans_utf8_decode((const uint8_t *)"ab", 2, back, 1, &n) ==
