@@ -237,11 +237,32 @@ static void test_refusals(void)
     CHECK(bbans_tree_bytes(4, 2, 4, t.bytes + 1, t.n_bytes) == 0);
 }
 
+/* The status of a file of kind bytes, of a tree of one column. */
+static bbans_status write_of_bytes(uint32_t symbols)
+{
+    static uint64_t memory[1 << 12];
+    uint8_t table[20 + 4 * 300], file[1 << 11], *at = table;
+    bbans_tree tree;
+    size_t n;
+
+    at = put(at, symbols, 4);
+    at = put(at, UINT32_MAX, 4); /* no parent, column 0 */
+    at = put(at, 0, 4);
+    at = put_row(put_states(at, 1), symbols, 1 << 12, 1, 4);
+    CHECK(bbans_tree_init(&tree, 1, 1, 1, 12, 2, 50, table,
+                          (size_t)(at - table), memory,
+                          sizeof memory) == BBANS_OK);
+    return bbans_model_write(&tree.space, BBANS_KIND_BYTES, NULL, 0, file,
+                             sizeof file, &n);
+}
+
 int main(void)
 {
     bbans_isa_use(BBANS_ISA_BEST);
     test_inverses();
     test_refusals();
+    CHECK(write_of_bytes(256) == BBANS_OK);
+    CHECK(write_of_bytes(257) == BBANS_ERR_SYMBOL);
     printf("test_tree: ok\n");
     return 0;
 }
