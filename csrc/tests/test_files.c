@@ -430,6 +430,33 @@ static void test_model_write(file f, int alphabet)
     free(bytes);
 }
 
+/* One byte that is not there, of all kinds of files; and none. */
+static void test_nothing(void)
+{
+    bbans_network_file network;
+    bbans_records records;
+    bbans_reader reader;
+    bbans_model model;
+    bbans_block block;
+    size_t n;
+
+    CHECK(bbans_model_parse(&model, NULL, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_network_parse(&network, NULL, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_records_open(&records, NULL, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_reader_begin(&reader, NULL, 1, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_reader_next(&reader, NULL, 1, &block, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_reader_resume(&reader, NULL, 1, 1, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_container_check(&reader, NULL, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_container_find(&reader, NULL, 1, 0, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_utf8_decode(NULL, 1, NULL, 0, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_model_parse(&model, NULL, 0) == BBANS_ERR_TRUNCATED);
+    CHECK(bbans_network_parse(&network, NULL, 0) == BBANS_ERR_TRUNCATED);
+    CHECK(bbans_records_open(&records, NULL, 0) == BBANS_ERR_TRUNCATED);
+    CHECK(bbans_reader_begin(&reader, NULL, 0, &n) == BBANS_ERR_TRUNCATED);
+    CHECK(bbans_container_check(&reader, NULL, 0) == BBANS_ERR_TRUNCATED);
+    CHECK(bbans_utf8_decode(NULL, 0, NULL, 0, &n) == BBANS_OK && n == 0);
+}
+
 int main(void)
 {
     file files[ALPHABETS];
@@ -437,6 +464,7 @@ int main(void)
 
     test_checksums();
     test_utf8();
+    test_nothing();
     for (k = 0; k < ALPHABETS; k++) {
         size_t trial;
 
