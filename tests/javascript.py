@@ -6,9 +6,9 @@ js/test/cases.mjs says what becomes of each file.
 import io
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
+from decades import FOLDER, PACKETS, VECTORS, chained
 from shared import in_mode, too_long_a_table
 
 import bbans
@@ -18,8 +18,6 @@ from bbans.formats import SignalCoder, container
 from bbans.formats.container import ContainerWriter, Header
 from bbans.frozen import FrozenHMM, FrozenLGSSM, FrozenModel, shipped_model
 from bbans.records import chain, encode_batch, packets
-
-VECTORS = Path(__file__).resolve().parent / "vectors"
 
 
 def stored(name):
@@ -310,6 +308,13 @@ def write_files(folder):
     files["endless.bbz"] = in_a_container(Header(17, axis=1), [], (2**40, 0))
     for name in ("container_v3", "records_v1"):
         shutil.copy(VECTORS / f"{name}.json", folder)
+    shutil.copytree(FOLDER, folder / "kept")
+    kept = {
+        "files": stored("kept")["files"],
+        "packets": {f"{name}.packets": how for name, how in PACKETS.items()},
+        "lengths": [len(xs) for xs in chained()],
+    }
+    files["kept.json"] = json.dumps(kept).encode()
     for name, content in (
         ("sequences", sequences_in_json()),
         ("blocks", blocks_in_json()),

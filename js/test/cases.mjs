@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: MIT
  */
 import { bytes, equal, fail, hex, octets, ok, throws, utf8 } from "./check.mjs";
+import { readers } from "./stored.mjs";
 
 const ERRORS = {
   truncated: "TruncatedError",
@@ -12,6 +13,10 @@ const ERRORS = {
   version: "VersionError",
   format: "FormatError",
 };
+
+/** Stored files without a call here: headers for devices, messages of single laws and codecs,
+ * streams of indexed tables, networks, and float models. */
+const UNREAD = ["bbn", "h", "message", "npz", "stream"];
 
 /** How a container of the stored vectors is written. */
 function writing({ element, shape, unit, multiplier, axis, write }, models) {
@@ -47,6 +52,10 @@ function typed(data, { data: { constructor: Type } }, shape, axis) {
     wanted[at(moved(index, axis), moved(shape, axis))] = value;
   });
   return wanted;
+}
+
+function endingOf(name) {
+  return name.slice(name.lastIndexOf(".") + 1);
 }
 
 export const cases = {
@@ -90,6 +99,41 @@ export const cases = {
       ok(thrown.message.length > 10, name);
     }
     ok(bbans.memory.used <= used, "memory that errors leave");
+  },
+
+  async "stored files of each kind"({ load, bbans, read }) {
+    const { files, lengths, packets } = await read("kept.json");
+    const names = Object.keys(files);
+    const stored = await Promise.all(names.map((name) => read(`kept/${name}`)));
+    const decoder = await load(new URL("../bbans-decoder.wasm", import.meta.url));
+    for (const library of [bbans, decoder]) {
+      const models = names.filter((name) => endingOf(name) === "bbm");
+      const model = models.map((name) => library.Model.load(stored[names.indexOf(name)]));
+      const device = model[models.indexOf("device.bbm")];
+      const unread = new Set();
+      for (const [k, name] of names.entries()) {
+        const { axis, crc32, ...facts } = files[name];
+        const reader = readers[endingOf(name)];
+        const given = { ...facts, model, device, lengths, packet: packets[name] };
+        if (!reader) {
+          unread.add(endingOf(name));
+          await throws(() => library.info(stored[k]), "FormatError", /not a bbans container/);
+        } else if (name === "base.bbz") {
+          await throws(() => reader(library, stored[k], given), "WrongModelError", /codec "base"/);
+        } else equal(await reader(library, stored[k], given), facts, name);
+      }
+      equal([...unread].sort(), UNREAD, "endings that are not read");
+      const byCodec = stored[names.indexOf("codec.bbz")];
+      await throws(() => library.decompress(byCodec), "WrongModelError", /codec "reversed"/);
+    }
+    const forms = { plain: 0, packed: 0 };
+    for (const [k, name] of names.entries()) {
+      if (endingOf(name) !== "bbm") continue;
+      const packed = stored[k][10] === 1;
+      equal(bbans.Model.load(stored[k]).toBytes({ packed }), stored[k], `${name}, written`);
+      forms[packed ? "packed" : "plain"]++;
+    }
+    ok(forms.plain > 15 && forms.packed > 4, JSON.stringify(forms));
   },
 
   async "records of the stored vectors, both ways"({ bbans, read }) {
