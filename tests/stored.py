@@ -151,9 +151,13 @@ def model(name):
 
 
 def observations(name, n):
-    """What a model codes, n of them."""
-    made, rng = model(name), np.random.default_rng(n)
-    alphabet = made.alphabet
+    """What a model of `MODELS` codes, n of them."""
+    return observations_of(model(name), n)
+
+
+def observations_of(made, n):
+    """What any model codes, n of them."""
+    rng, alphabet = np.random.default_rng(n), made.alphabet
     if isinstance(alphabet, Alphabet):
         symbols = rng.integers(0, alphabet.size - alphabet.ends, n)
         if alphabet.is_utf8:
