@@ -369,6 +369,25 @@ static void test_spans(void)
     CHECK(tested > 10000);
 }
 
+/* Nowhere for one of the results. */
+static void test_span_of_nothing(void)
+{
+    uint32_t start, freq;
+    uint64_t low;
+    unsigned bits;
+    bbans_family f;
+
+    CHECK(bbans_family_init(&f, BBANS_GAUSSIAN) == BBANS_OK);
+    CHECK(bbans_family_span(&f, 0, 0, 24, 5, NULL, &freq, &low, &bits) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_family_span(&f, 0, 0, 24, 5, &start, NULL, &low, &bits) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_family_span(&f, 0, 0, 24, 5, &start, &freq, NULL, &bits) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_family_span(&f, 0, 0, 24, 5, &start, &freq, &low, NULL) ==
+          BBANS_ERR_NULL);
+}
+
 int main(void)
 {
     (void)bbans_isa_use(BBANS_ISA_BEST);
@@ -379,6 +398,7 @@ int main(void)
     test_file(2, 3, BBANS_LOGISTIC);
     test_limits();
     test_spans();
+    test_span_of_nothing();
     printf("test_lgssm: ok\n");
     return 0;
 }
