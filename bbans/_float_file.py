@@ -71,7 +71,7 @@ def read_model(path: str | os.PathLike[str], wanted: str) -> tuple[str, Arrays]:
     OSError
         If it cannot be read.
     """
-    with open(path, "rb") as file:
+    with open(os.fspath(path), "rb") as file:  # no number: that is an open file
         content = file.read(4)
         if content != b"PK\3\4"[: len(content)]:
             content += file.read(START_BYTES - len(content))

@@ -68,8 +68,21 @@ class Tables:
     @classmethod
     def of(cls, model: Any) -> Tables:
         """Prepare the tables of one of CompressAI's entropy models, after its
-        ``update()``: its `quantized_cdf`, `cdf_length` and `offset`."""
-        return cls(model.quantized_cdf, model.cdf_length, model.offset)
+        ``update()``: its `quantized_cdf`, `cdf_length` and `offset`.
+
+        Raises
+        ------
+        ModelError
+            If it has none of these.
+        """
+        names = "quantized_cdf", "cdf_length", "offset"
+        for name in names:
+            if not hasattr(model, name):
+                raise ModelError(
+                    f"model must be an entropy model of CompressAI after update(), "
+                    f"which has {name}, not {type(model).__name__}"
+                )
+        return cls(*(getattr(model, name) for name in names))
 
     @property
     def table(self) -> RaggedTable:

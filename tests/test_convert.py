@@ -448,6 +448,12 @@ def test_estimators_are_as_good_as_hmmlearn_s():
         ),
         (
             lambda: from_pomegranate(
+                pomegranate_like("Categorical", [{"probs": 1.0}] * 3)
+            ),
+            r"probs of shape \(1, M\), not \(\)",
+        ),
+        (
+            lambda: from_pomegranate(
                 pomegranate_like("Categorical", [{"probs": [r]} for r in ([1], [0, 1])])
             ),
             "probs must be of one shape for all states",

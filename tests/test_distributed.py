@@ -387,6 +387,7 @@ def test_a_read_that_fails_is_tried_again(tmp_path):
 
 def test_a_sample_is_all_or_about_as_much(client):
     assert distributed.sample(SHARDS) == [line for shard in SHARDS for line in shard]
+    assert distributed.sample([[b"one"]], max_symbols=10**400) == [b"one"]
     long = [[bytes(RNG.integers(0, 256, 50_000).astype(np.uint8))] for _ in range(9)]
     one = distributed.sample(long, max_symbols=40_000, seed=3)
     assert one == distributed.sample(long, client, max_symbols=40_000, seed=3)

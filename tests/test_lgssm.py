@@ -152,6 +152,11 @@ def test_never_loses_positive_definiteness():
     assert math.isfinite(model.information_content(x))
 
 
+def test_far_out_no_logarithm_overflows():
+    model = LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
+    assert model.information_content([1e308]) == math.inf
+
+
 @pytest.mark.parametrize(("n", "p"), [(1, 1), (2, 1), (3, 2)])
 def test_em_never_lowers_the_likelihood(n, p):
     truth = random_lgssm(n, p, seed=20 + n)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import byte_hmm, random_mixer
+from shared import HEADS, byte_hmm, random_hierarchy, random_mixer, random_vae
 
 import bbans
 from bbans import (
@@ -19,8 +19,11 @@ from bbans import (
     FactorialHMM,
     GaussianHMM,
     Message,
+    MultivariateGaussianHMM,
     codecs,
+    compressai,
     frozen,
+    networks,
     records,
 )
 from bbans.distributions import (
@@ -37,6 +40,7 @@ from bbans.distributions import (
     Mixture,
     Multivariate,
     Poisson,
+    RaggedTable,
     StudentT,
     Table,
     Uniform,
@@ -73,6 +77,12 @@ GAUSSIAN = Family.gaussian()
 STEPS = FROZEN.state_space()
 FILE = io.BytesIO()
 COIN = codecs.FiniteGraph({"a": ((), [1, 1])})
+LINES = codecs.GaussianGraph({"a": ((), [], 0, 9), "b": (("a",), [1], 0, 1)})
+LEVELS = codecs.Hierarchy(2, lambda *_: None, lambda z: None, lambda *_: None)
+PAIR = Multivariate([0, 0], [0, 0], np.zeros((2, 3), int))
+NODE = frozen.NetworkNode("input", (), (1, 1, 2), 0, 9)
+IN_CONTEXT = ARHMM(COINS, Contexts.empty()).freeze()
+VECTORS = MultivariateGaussianHMM([1], [[1]], [[0, 0]], [np.eye(2)])
 MASKED = np.ma.masked_array([0, 1, 1], [False, True, False])
 WIDE = np.broadcast_to(np.int64(0), (1, 5, 1 << 19))
 STATISTICS = COINS.expect([[0, 1]])
@@ -422,6 +432,64 @@ MISTAKES = [
     (lambda: LINEAR.filter([np.inf]), SymbolError, "integers"),
     (lambda: LINEAR.smooth([np.nan]), SymbolError, "integers"),
     (lambda: LINEAR.information_content([[1, 2]]), SymbolError, r"\(T, 1\)"),
+    (lambda: LINEAR.maximise(LINEAR.expect([[1, 2]]), min_noise=10**400), ModelError,
+     "min_noise"),
+    (lambda: LGSSM.spectral(np.arange(99), 1, min_noise=-1), ModelError, "min_noise"),
+    (lambda: LINEAR.at(-1), ModelError, "t must be .* at least 0, not -1"),
+    (lambda: FROZEN_LINEAR.step(-1), ModelError, "t must be .* at least 0, not -1"),
+    # ---- what is given of a graph, a network or a context
+    (lambda: COIN.size("b"), ModelError, "no node 'b'"),
+    (lambda: COIN.value("a", {}), SymbolError, "no value of 'a'"),
+    (lambda: LINES.conditional("c", {}), ModelError, "no node 'c'"),
+    (lambda: LINES.conditional("b", {}), SymbolError, "no value of 'a'"),
+    (lambda: LEVELS.parents("z"), ModelError, r'\("z", level, t\) .*, not \'z\''),
+    (lambda: LEVELS.conditional(("z", 1, 1), None), ModelError, "values .* mapping"),
+    (lambda: LEVELS.conditional(("x", 1), {}), SymbolError,
+     r"no value of \('z', 1, 1\)"),
+    (lambda: codecs.Permutation(3).pop([1]), ModelError, "message must be"),
+    (lambda: PAIR.push(None, (0, 0)), ModelError, "message must be"),
+    (lambda: PAIR.pop(None), ModelError, "message must be"),
+    (lambda: codecs.ImportanceSampling(Uniform(2), lambda z: Uniform(3), lambda x:
+                                       Uniform(2), 2).push(Message(), 1 << 63),
+     ModelError, "9223372036854775808 cannot be coded"),
+    (lambda: codecs.Repeat(Uniform(2), 1 << 63), ModelError, "count must be"),
+    (lambda: codecs.aligned(2, 1 << 40), ModelError, "length must be .* to 4294967296"),
+    (lambda: codecs.staircase(1 << 40, 2), ModelError, "levels must be"),
+    (lambda: codecs.Schedule.iconoclasm(STEPS, 1 << 40), ModelError, "length"),
+    (lambda: random_hierarchy((2, 2), 3).graph(1 << 40), ModelError, "length"),
+    (lambda: frozen.FrozenNetwork(["input"], [0]), ModelError,
+     "node 0 must be a NetworkNode, not 'input'"),
+    (lambda: frozen.FrozenNetwork([NODE], [1 << 70]), ModelError, "an output must be"),
+    (lambda: frozen.Head.bernoulli(2).distribution([0.5, 1]), ModelError,
+     r"integers of shape \(.., 2\), not float64"),
+    (lambda: IN_CONTEXT.step(0, -1), SymbolError, "symbol must be .* 0 to 1, not -1"),
+    (lambda: IN_CONTEXT.masses(9, 0), ModelError, "context must be .* not 9"),
+    (lambda: IN_CONTEXT.edges(0, [0, 4], 9), ModelError, "first must be .* not 9"),
+    (lambda: RaggedTable.of_rows([0, 4], 2, 0), ModelError, r"\(N, K \+ 1\)"),
+    (lambda: codecs.decode_sequence(codecs.encode_sequence([1], STEPS), STEPS, 1 << 40),
+     ModelError, "length must be"),
+    (lambda: networks.grid(1, 0, 9).over(1 << 40), ModelError, "channels must be"),
+    (lambda: networks.latents(1 << 63, 1), ModelError, "n must be"),
+    (lambda: networks.mixture(1 << 63), ModelError, "components must be"),
+    (lambda: networks.Input(2) * 10**400, ModelError, "factor must be a real number"),
+    (lambda: networks.from_state_dict({}, lambda layers, x: x, np.dtype("V8")),
+     ModelError, "a size must be"),
+    (lambda: Alphabet("ab").name(2), SymbolError, "index must be .* 0 to 1, not 2"),
+    (lambda: FROZEN.decode_message(b"", 2), ModelError, "message must be a Message"),
+    # ---- what training goes by
+    (lambda: HMM.fit_online([[[0, 1]]], 2, statistics=True), ModelError,
+     "statistics must be Statistics, not True"),
+    (lambda: HMM.fit_online([[[0, 1]]], 2, updates=10**400), ModelError, "updates"),
+    (lambda: VECTORS.expect([[[1, 2]]]).centred([0]), ModelError, r"centre .* \(2,\)"),
+    (lambda: Topology.banded(2, 1).mask("a", COINS.transition), ModelError,
+     "initial must be real"),
+    (lambda: random_vae(HEADS[0], [2], seed=0).elbo(np.eye(6, dtype=int), seed=None),
+     ModelError, "seed"),
+    (lambda: codecs.check_codec([1], Uniform(3), seed=None), ModelError, "seed"),
+    (lambda: bbans.check_model([1], FROZEN, seed=[1]), ModelError, "seed"),
+    (lambda: HMM.load(1 << 20), TypeError, "PathLike"),
+    (lambda: compressai.Tables.of(None), ModelError,
+     "of CompressAI after .*quantized_cdf, not NoneType"),
     # ---- data and files
     (lambda: bbans.compress(["a", "b"]), SymbolError, "join text to one str"),
     (lambda: bbans.compress([b"a", b"b"]), SymbolError, "join bytes"),

@@ -247,6 +247,7 @@ def test_the_path_of_a_trellis_is_that_of_the_message():
     assert len(edges.get_segments()) >= 24
     assert plot.trellis(X[:3], SMALL).lines[0].get_ydata().size == 0  # range coded
     assert len(plot.trellis(X[:1], SMALL).collections) == 1  # a step, and no edges
+    assert len(plot.trellis(np.uint8(3), SMALL).collections) == 1
 
 
 # ---- files
@@ -354,6 +355,13 @@ def test_what_cannot_be_drawn():
         plot.steps(X, SMALL, most=-1)
     with pytest.raises(ModelError, match="empty"):
         plot.blocks(bbans.compress(b""))
+    for draw in (plot.rate, plot.bits, plot.posterior, plot.trellis):
+        with pytest.raises(ModelError, match="ax must be axes of matplotlib, not 3"):
+            draw(X, SMALL, ax=3)
+    with pytest.raises(ModelError, match="ax must be axes of matplotlib, not 3"):
+        plot.blocks(bbans.compress(b"abc"), ax=3)
+    with pytest.raises(ModelError, match="figure must be a figure of matplotlib"):
+        plot.tables(SMALL, figure=pyplot)
     with pytest.raises(FormatError):
         plot.blocks(SMALL.to_bytes())
     with pytest.raises(ModelError, match=r"plot\.rate|MixingCoder"):

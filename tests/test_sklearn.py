@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import HMM
+from bbans import HMM, ModelError
 
 sklearn = pytest.importorskip("sklearn", minversion="1.7")
 from sklearn.base import clone  # noqa: E402
@@ -584,6 +584,30 @@ def test_wrong_attributes(kind, name, value, text):
     setattr(estimator, name, np.array(value))
     with pytest.raises(ValueError, match=text):
         estimator.score(DATA[kind]())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (CategoricalHMM, "startprob_prior"),
+        (CategoricalHMM, "transmat_prior"),
+        (CategoricalHMM, "emissionprob_prior"),
+        (PoissonHMM, "lambdas_prior"),
+        (PoissonHMM, "lambdas_weight"),
+        (GaussianHMM, "means_prior"),
+        (GaussianHMM, "means_weight"),
+        (GaussianHMM, "covars_prior"),
+        (GaussianHMM, "covars_weight"),
+    ],
+)
+def test_priors_are_real_numbers(kind, name):
+    with pytest.raises(ModelError, match=f"{name} must be .*real number"):
+        kind(2, **{name: 10**400}).fit(DATA[kind]())
+
+
+def test_a_step_may_be_too_long():
+    with pytest.raises(ModelError, match="covariance"):
+        fitted(GaussianHMM).freeze(step=1e200)
 
 
 def test_unknown_algorithms():

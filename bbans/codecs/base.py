@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from bbans.errors import ModelError
+from bbans.errors import ModelError, SymbolError
 
-__all__ = ["as_function", "as_nodes"]
+__all__ = ["STEPS_MAX", "as_function", "as_nodes", "value_of"]
+
+#: Steps of an order, levels, or codecs: no machine's memory has room for more.
+STEPS_MAX = 1 << 32
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,3 +48,17 @@ def as_nodes(nodes: Any, what: str) -> tuple[Any, ...]:
             f"{reprlib.repr(nodes)}: {error}"
         ) from None
     return given
+
+
+def value_of(node: Any, values: Mapping[Any, Any]) -> Any:
+    """What is known of a node.
+
+    Raises
+    ------
+    SymbolError
+        If nothing is.
+    """
+    try:
+        return values[node]
+    except LookupError:
+        raise SymbolError(f"there is no value of {node!r}") from None

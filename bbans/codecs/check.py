@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._arguments import as_integer
+from bbans._arguments import as_generator, as_integer
 from bbans.codecs.iid import decode_iid, encode_iid
 from bbans.codecs.metered import Metered, random_bits
 from bbans.codecs.schedule import PredictiveGraph, Schedule
@@ -198,7 +198,7 @@ def check_codec(
     samples = as_integer(samples, "samples", 0)
     if not hasattr(values, "__len__") or len(values) == 0:
         raise ModelError(f"a check needs a value: values is a sequence, not {values!r}")
-    rng = np.random.default_rng(seed)
+    rng = as_generator(seed)
     walks = [_walk_values(codec, values, random_bits(rng, len(values)))]
     borrows = walks[0][1] > 0  # by bits back
     if borrows:
@@ -272,7 +272,7 @@ def check_model(
     samples = as_integer(samples, "samples", 1)
     case: _Case
     case = _Graph(x, model) if isinstance(model, Schedule) else _Sequence(x, model)
-    rng = np.random.default_rng(seed)
+    rng = as_generator(seed)
     far_out: list[Any] = []
 
     def look(latent: Any, posterior: Callable[[], Codec[Any]]) -> None:

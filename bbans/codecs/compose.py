@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bbans._arguments import as_integer
+from bbans.codecs.base import STEPS_MAX
 from bbans.errors import ModelError, SymbolError
 from bbans.message.codec import Codec, as_codec
 
@@ -64,7 +65,8 @@ class Repeat(Serial):
     """
 
     def __init__(self, codec: Codec[Any], count: int) -> None:
-        super().__init__((as_codec(codec, "codec"),) * as_integer(count, "count", 0))
+        one = (as_codec(codec, "codec"),)
+        super().__init__(one * as_integer(count, "count", 0, STEPS_MAX))
 
     def __repr__(self) -> str:
         codec = repr(self._codecs[0]) if self._codecs else "..."

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array, as_instance, as_integer
 from bbans._lib import lib
-from bbans.codecs.base import as_nodes
+from bbans.codecs.base import as_nodes, value_of
 from bbans.codecs.elimination import Elimination, Pass
 from bbans.codecs.start import START_MIN_BITS
 from bbans.distributions.categorical import Weighted
@@ -155,8 +155,14 @@ class FiniteGraph:
         return tuple(self._nodes)
 
     def size(self, node: Any) -> int:
-        """Number of values K of a node."""
-        return int(self._nodes[node].given.weights.shape[-1])
+        """Number of values K of a node.
+
+        Raises
+        ------
+        ModelError
+            If there is no such node.
+        """
+        return int(self._node(node).given.weights.shape[-1])
 
     # ---- as a GraphModel
 
@@ -168,13 +174,24 @@ class FiniteGraph:
         ModelError
             If there is no such node.
         """
+        return self._node(node).parents
+
+    def _node(self, node: Any) -> _Node:
         try:
-            return self._nodes[node].parents
+            return self._nodes[node]
         except KeyError:
             raise ModelError(f"the graph has no node {node!r}") from None
 
     def conditional(self, node: Any, values: Mapping[Any, Any]) -> Weighted:
-        """Distribution of a node, from the values of its parents."""
+        """Distribution of a node, from the values of its parents.
+
+        Raises
+        ------
+        ModelError
+            If there is no such node.
+        SymbolError
+            If a parent has no value, or one that is none of it.
+        """
         row = tuple(self.value(parent, values) for parent in self.parents(node))
         return self.law(self._nodes[node].given.weights[row])
 
@@ -265,9 +282,10 @@ class FiniteGraph:
         Raises
         ------
         SymbolError
-            If it is none.
+            If it is none, or there is none.
         """
-        value, name, most = known[node], f"the value of {node!r}", self.size(node) - 1
+        name, most = f"the value of {node!r}", self.size(node) - 1
+        value = value_of(node, known)
         if not self.shape:
             return as_integer(value, name, 0, most, SymbolError)
         array = as_array(value, name)

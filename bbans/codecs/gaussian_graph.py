@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from bbans._arguments import as_array, as_instance, as_integer, as_real, as_reals
 from bbans._lib import lib
-from bbans.codecs.base import as_nodes
+from bbans.codecs.base import as_nodes, value_of
 from bbans.codecs.elimination import Elimination, Pass
 from bbans.distributions.fixed_point import fixed_locations, fixed_scales
 from bbans.distributions.location_scale import Gaussian
@@ -155,14 +155,25 @@ class GaussianGraph:
         ModelError
             If there is no such node.
         """
+        return self._node(node).parents
+
+    def _node(self, node: Any) -> _Node:
         try:
-            return self._nodes[node].parents
+            return self._nodes[node]
         except KeyError:
             raise ModelError(f"the graph has no node {node!r}") from None
 
     def conditional(self, node: Any, values: Mapping[Any, Any]) -> Gaussian:
-        """Distribution of a node, from the values of its parents."""
-        law = self._nodes[node]
+        """Distribution of a node, from the values of its parents.
+
+        Raises
+        ------
+        ModelError
+            If there is no such node.
+        SymbolError
+            If a parent has no value, or one that is none.
+        """
+        law = self._node(node)
         mean = law.offset << (WEIGHT_BITS - LOCATION_BITS)
         for parent, weight in zip(law.parents, law.weights, strict=True):
             mean = mean + weight * self.value(parent, values)
@@ -206,9 +217,10 @@ class GaussianGraph:
         Raises
         ------
         SymbolError
-            If it is no integer of 64 bits, or of a batch no such array.
+            If there is none, or it is no integer of 64 bits, or of a batch no such
+            array.
         """
-        value, name = values[node], f"the value of {node!r}"
+        value, name = value_of(node, values), f"the value of {node!r}"
         if not self.n:
             return as_integer(value, name, -(1 << 63), (1 << 63) - 1, SymbolError)
         array = as_array(value, name)

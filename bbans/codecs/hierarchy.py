@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bbans._arguments import as_integer
-from bbans.codecs.base import as_function
+from bbans._arguments import as_instance, as_integer
+from bbans.codecs.base import STEPS_MAX, as_function, value_of
+from bbans.errors import ModelError
 from bbans.message.codec import Codec
 
 __all__ = ["Hierarchy", "aligned", "staircase"]
@@ -106,7 +107,10 @@ def staircase(levels: int, length: int) -> list[Step]:
 
 
 def _as_sizes(levels: int, length: int) -> tuple[int, int]:
-    return as_integer(levels, "levels", 1), as_integer(length, "length", 0)
+    return (
+        as_integer(levels, "levels", 1, STEPS_MAX),
+        as_integer(length, "length", 0, STEPS_MAX),
+    )
 
 
 class Hierarchy:
@@ -163,25 +167,64 @@ class Hierarchy:
         self._posterior = as_function(posterior, "posterior")
 
     def parents(self, node: Any) -> list[Any]:
-        """The latent above and the one before; the lowest of an observation."""
-        if node[0] == "x":
-            return [("z", 1, node[1])]
-        _, level, t = node
+        """The latent above and the one before; the lowest of an observation.
+
+        Raises
+        ------
+        ModelError
+            If it is no such node.
+        """
+        level, t = _place(node)
+        if level == 0:
+            return [("z", 1, t)]
         above = [("z", level + 1, t)] if level < self.levels else []
         return above + ([("z", level, t - 1)] if t > 1 else [])
 
     def conditional(self, node: Any, values: Mapping[Any, Any]) -> Codec[Any]:
-        """Codec of a node from the values of its parents."""
-        if node[0] == "x":
-            return self._likelihood(values["z", 1, node[1]])
-        _, level, t = node
+        """Codec of a node from the values of its parents.
+
+        Raises
+        ------
+        ModelError
+            If it is no such node, or `values` are no mapping.
+        SymbolError
+            If there is no value of the latent that an observation depends on.
+        """
+        level, t = _place(node)
+        as_instance(values, Mapping, "values", "a mapping from nodes to their values")
+        if level == 0:
+            return self._likelihood(value_of(("z", 1, t), values))
         above, before = values.get(("z", level + 1, t)), values.get(("z", level, t - 1))
         return self._prior(level, above, before)
 
     def posterior(self, node: Any, known: Mapping[Any, Any]) -> Codec[Any]:
-        """Codec of a latent from what is known."""
-        _, level, t = node
+        """Codec of a latent from what is known.
+
+        Raises
+        ------
+        ModelError
+            If it is no such node.
+        """
+        level, t = _place(node)
         return self._posterior(level, t, known)
 
     def __repr__(self) -> str:
         return f"<Hierarchy of {self.levels} levels>"
+
+
+def _place(node: Any) -> tuple[Any, Any]:
+    """The level and the step of a node; those of observations are on level 0.
+
+    Raises
+    ------
+    ModelError
+        If it is none.
+    """
+    match node:
+        case ("x", t):
+            return 0, t
+        case ("z", level, t):
+            return level, t
+    raise ModelError(
+        f'a node of a Hierarchy is ("z", level, t) or ("x", t), not {node!r}'
+    )

@@ -215,7 +215,10 @@ class _Listing:
         self.intervals: list[tuple[int, int, int]] = []
 
     def push(self, law: Distribution, values: Any) -> None:
-        array = np.ascontiguousarray(values, np.int64)
+        try:
+            array = np.ascontiguousarray(values, np.int64)
+        except OverflowError:
+            raise SymbolError(f"value {values} has more than 64 bits") from None
         whole = law.broadcast(array.shape)
         cap = int(whole._c.words) * array.size
         out, n = ffi.new("bbans_interval[]", cap), ffi.new("size_t[2]")

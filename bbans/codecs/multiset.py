@@ -260,6 +260,7 @@ class Permutation:
         if isinstance(message, Message):
             message.call("permutation_pop", ..., pointer(order), self._n, words=1)
             return order
+        as_message(message)
         for i in range(self._n):
             j = message.pop(Uniform(i + 1))
             order[i] = order[j]

@@ -17,7 +17,7 @@ from bbans._arguments import (
     as_integer,
     as_parts,
 )
-from bbans.codecs.base import as_nodes
+from bbans.codecs.base import STEPS_MAX, as_nodes
 from bbans.codecs.chain import Chain, PredictiveChain
 from bbans.codecs.metered import random_bits
 from bbans.codecs.start import (
@@ -290,7 +290,7 @@ class Schedule:
         ModelError
             If observations of the model depend on earlier ones.
         """
-        length = as_integer(length, "length", 0)
+        length = as_integer(length, "length", 0, STEPS_MAX)
         graph = (PredictiveChain if isinstance(model, PredictiveModel) else Chain)(
             model
         )

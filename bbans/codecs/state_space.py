@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from bbans._arguments import as_integer
+from bbans.codecs.base import STEPS_MAX
 from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.start import (
     DIFFER,
@@ -250,6 +252,7 @@ class _Stepwise(SequenceModel):
             _push_schedule(self._model, message, values, self._beliefs(values))
 
     def pop(self, message: Any, length: int) -> list[Any]:
+        length = as_integer(length, "length", 0, STEPS_MAX)
         return _pop_schedule(self._model, message, length)[0] if length else []
 
     def encode_message(self, x: Any) -> Message:
@@ -275,6 +278,7 @@ class _Stepwise(SequenceModel):
         return message
 
     def decode_message(self, message: Message, length: int) -> list[Any]:
+        length = as_integer(length, "length", 0, STEPS_MAX)
         if self._start is None:
             predictive = self._has_predictive()
             decode = self._decode if predictive else self._decode_at_modes

@@ -152,7 +152,7 @@ class Shards:
         """About so many symbols of all shards, in their order: all, if they are no
         more. With an alphabet, others in any shard are refused."""
         total = sum(one.n_symbols for one in facts)
-        share = min(1.0, most / total)
+        share = 1.0 if most >= total else most / total
         piece = max(1, min(_PIECE, most // _PIECES))
         arguments = self._arguments(share, piece, seed, alphabet)
         found: list[Any] = self._workers.total(

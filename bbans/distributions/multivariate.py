@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import (
     as_array,
     as_integer,
+    as_message,
     empty_message,
     not_integers,
 )
@@ -161,6 +162,7 @@ class Multivariate:
         SymbolError
             If one has no mass, or is no such integer.
         """
+        as_message(message)
         values = as_array(value, "values")
         if values.shape != (len(self._location),):
             raise SymbolError(
@@ -203,6 +205,7 @@ class Multivariate:
         MessageError
             If so because the message is empty.
         """
+        as_message(message)
         total = 1 << self._prec
         beyond: BbansError = CorruptError("a value has more than 64 bits")
         if getattr(message, "is_empty", False):

@@ -118,8 +118,22 @@ class RaggedTable:
     @classmethod
     def of_rows(cls, edges: NDArray[np.uint32], prec: int, offset: int) -> RaggedTable:
         """Make a table of rows of one length, shape (N, K + 1), quickly; of no rows one
-        that is not used."""
+        that is not used.
+
+        Raises
+        ------
+        ModelError
+            If the edges, or another argument, break a condition of the class.
+        SymbolError
+            If they are no integers.
+        """
+        edges = as_uint32(edges, "edge")
+        if edges.ndim != 2 or edges.shape[1] < 2:
+            raise ModelError(
+                f"edges must have shape (N, K + 1), K > 0, not {edges.shape}"
+            )
         if not len(edges):
+            prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
             return cls([[0, 1 << prec]], prec)
         lengths = np.full(len(edges), edges.shape[1] - 1, np.uint32)
         table: RaggedTable = object.__new__(cls)

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, not_integers
+from bbans._arguments import as_array, as_integer, not_integers
 from bbans.errors import ModelError, SymbolError
 
 __all__ = [
@@ -326,7 +326,14 @@ class Alphabet:
         return symbols
 
     def name(self, index: int) -> str:
-        """Describe the symbol of an index, as error messages do."""
+        """Describe the symbol of an index, as error messages do.
+
+        Raises
+        ------
+        SymbolError
+            If there is no such index.
+        """
+        index = as_integer(index, "index", 0, self.size - 1, SymbolError)
         if index == self.end:
             return "the end of a record"
         kind = self.units.kind

@@ -14,7 +14,7 @@ from bbans._arguments import as_instance, as_integer
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.distributions.categorical import Weighted
 from bbans.distributions.table import edges_of
-from bbans.errors import ModelError
+from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.base import Mode
 from bbans.frozen.contexts import Contexts, read_contexts
@@ -137,8 +137,18 @@ class FrozenARHMM(HiddenMarkov):
         -------
         edges : ndarray of uint32, shape (..., n)
             In slots of ``2**-24``.
+
+        Raises
+        ------
+        ModelError
+            If there is no such context, or symbol.
+        SymbolError
+            If the edges are no integers of 32 bits.
         """
-        x = np.arange(first, first + cdf.shape[-1])
+        cdf = np.atleast_1d(as_uint32(cdf, "edge"))
+        n = cdf.shape[-1]
+        first = as_integer(first, "first", 0, self.n_symbols + 1 - n)
+        x = np.arange(first, first + n)
         e = cdf.astype(np.int64) << (PREC_MAX - self.prec)
         for s in self._path(context):
             e = (e * int(self._contexts.back_off[s]) >> 8) + (self._shares(s, x) << 8)
@@ -148,7 +158,16 @@ class FrozenARHMM(HiddenMarkov):
         return edges
 
     def masses(self, context: int, symbol: int) -> NDArray[np.uint32]:
-        """With which the states emit a symbol in a context, for the filter; (K,)."""
+        """With which the states emit a symbol in a context, for the filter; (K,).
+
+        Raises
+        ------
+        ModelError
+            If there is no such context.
+        SymbolError
+            If there is no such symbol.
+        """
+        symbol = as_integer(symbol, "symbol", 0, self.n_symbols - 1, SymbolError)
         mass, beta = 0, UNIT
         for s in self._path(context):
             low, high = self._shares(s, np.array([symbol, symbol + 1])).tolist()
@@ -160,6 +179,8 @@ class FrozenARHMM(HiddenMarkov):
 
     def _path(self, context: int) -> list[int]:
         """A context and its parents, from the shortest, without the empty one."""
+        most = self._contexts.n_contexts - 1
+        context = as_integer(context, "context", 0, most)
         path: list[int] = []
         while context:
             path.append(context)
@@ -199,10 +220,11 @@ class FrozenARHMM(HiddenMarkov):
 
         Raises
         ------
+        ModelError
+            If there is no such context.
         SymbolError
             If there is no such symbol.
         """
-        self._check_symbols(np.array([symbol]))
         stride, K = self.c.stride, self.n_states
         column, filtered = np.zeros(stride, np.uint32), np.empty(stride, np.uint32)
         state = np.zeros(stride, np.uint32)

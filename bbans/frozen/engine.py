@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._arguments import as_integer
+from bbans._arguments import as_instance, as_integer
 from bbans._lib import ffi, lib, pointer
 from bbans._records import check_limit
 from bbans.codecs.start import DIFFER
@@ -359,7 +359,10 @@ class EngineModel(SequenceModel):
         ------
         CorruptError
             As of `decode`.
+        ModelError
+            If it is no message, or there is no sequence of this length.
         """
+        as_instance(message, Message, "message", "a Message")
         values, work = self._empty(length), self._workspace(1)
         self._call(
             message, "sequence_decode", ..., pointer(values, "char[]"), length,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._arguments import as_instance, as_integer
+from bbans._arguments import as_array, as_instance, as_integer
 from bbans._lib import check, lib, pointer
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Bernoulli, Weighted
@@ -148,7 +148,18 @@ class Head(NamedTuple):
         Parameters
         ----------
         outputs : ndarray of int32, shape (..., outputs)
+
+        Raises
+        ------
+        ModelError
+            If they are no integers, or not as many.
         """
+        outputs = as_array(outputs, "outputs", ModelError)
+        if outputs.dtype.kind not in "iu" or outputs.shape[-1:] != (self.outputs,):
+            raise ModelError(
+                f"outputs must be integers of shape (.., {self.outputs}), not "
+                f"{outputs.dtype} of shape {outputs.shape}"
+            )
         values = () if self.width == 1 else (self.width,)
         rows = outputs.reshape(*outputs.shape[:-1], *values, -1)
         if self.law == "bernoulli":

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
+from bbans.codecs.base import STEPS_MAX
 from bbans.codecs.finite_graph import FiniteGraph
 from bbans.distributions.categorical import Categorical
 from bbans.errors import ModelError
@@ -104,7 +105,7 @@ class FrozenHierarchicalHMM(LevelModel):
         --------
         bbans.codecs.aligned, bbans.codecs.staircase : Orders of its nodes.
         """
-        length = as_integer(length, "length", 1)
+        length = as_integer(length, "length", 1, STEPS_MAX)
         nodes: dict[Any, tuple[list[Any], NDArray[np.uint32]]] = {}
         for t in range(1, length + 1):
             for level in range(self.n_levels, 0, -1):

@@ -249,7 +249,14 @@ class FrozenLGSSM(VectorModel):
         return LGSSMSteps(self)
 
     def step(self, t: int) -> Step:
-        """Return the integers of step t, counted from 0."""
+        """Return the integers of step t, counted from 0.
+
+        Raises
+        ------
+        ModelError
+            If there is none.
+        """
+        t = as_integer(t, "t", 0)
         i, n, p = min(t, self.n_steps - 1), self.n_latents, self.n_observed
         size, row, at = {"n": n, "p": p}, self._words[i], 0
         parts = [self._offsets[i, :n], self._offsets[i, n:]]

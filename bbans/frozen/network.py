@@ -16,7 +16,9 @@ from bbans._arguments import (
     as_array,
     as_batch,
     as_bytes,
+    as_instance,
     as_integer,
+    as_parts,
     not_integers,
 )
 from bbans._files import write_file
@@ -109,8 +111,16 @@ class FrozenNetwork:
     """The ``bbans_network *`` of C."""
 
     def __init__(self, nodes: Sequence[NetworkNode], outputs: Sequence[int]) -> None:
+        nodes = [
+            as_instance(node, NetworkNode, f"node {i}", "a NetworkNode")
+            for i, node in enumerate(as_parts(nodes, "nodes", "a list of NetworkNodes"))
+        ]
+        outputs = [
+            as_integer(i, "an output", 0, (1 << 32) - 1)
+            for i in as_parts(outputs, "outputs", "a list of numbers of nodes")
+        ]
         rows, kept = _c_nodes(nodes)
-        ends = ffi.new("uint32_t[]", [as_integer(i, "an output", 0) for i in outputs])
+        ends = ffi.new("uint32_t[]", outputs)
         network, n = ffi.new("bbans_network *"), ffi.new("size_t *")
         status = lib.bbans_network_init(network, rows, len(nodes), ends, len(outputs))
         if status == lib.BBANS_ERR_TABLE:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._arguments import as_array
+from bbans._arguments import as_array, as_reals
 from bbans._threads import in_order
 from bbans.distributions.fixed_gaussian import ROUNDING, ldl
 from bbans.errors import ModelError, SymbolError
@@ -114,7 +114,18 @@ class VectorStatistics:
         return self if isinstance(other, int) and other == 0 else NotImplemented
 
     def centred(self, centre: Floats) -> VectorStatistics:
-        """The same, with vectors counted from elsewhere."""
+        """The same, with vectors counted from elsewhere.
+
+        Raises
+        ------
+        ModelError
+            If `centre` is none of real numbers, one for each channel.
+        """
+        centre = as_reals(centre, "centre")
+        if centre.shape != self.centre.shape:
+            raise ModelError(
+                f"centre must have shape {self.centre.shape}, not {centre.shape}"
+            )
         by = self.centre - centre
         if not by.any():
             return self

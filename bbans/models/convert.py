@@ -303,7 +303,7 @@ def from_pomegranate(
     names = sorted({_kind(state) for state in states})
     if names == ["Categorical"]:
         rows = [_taken(state, "probs") for state in states]
-        if any(row.shape[0] != 1 for row in rows):
+        if any(row.ndim != 2 or row.shape[0] != 1 for row in rows):
             raise ModelError(
                 "the distributions must be of one category at a time, probs of shape "
                 f"(1, M), not {rows[0].shape}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_integer
+from bbans._arguments import as_array, as_generator, as_integer
 from bbans._float_file import Arrays
 from bbans._lib import lib
 from bbans.errors import ModelError, SymbolError
@@ -112,8 +112,10 @@ class DeepSSM(NetworkModel):
         ------
         SymbolError
             If an observation is out of range, or there are no whole rows.
+        ModelError
+            If `samples` or `seed` is none.
         """
-        sequences, rng = self._sequences(x), np.random.default_rng(seed)
+        sequences, rng = self._sequences(x), as_generator(seed)
         samples = as_integer(samples, "samples", 1)
         h = self._states(sequences)
         return sum(self._drawn(sequences, h, rng)[-1] for _ in range(samples)) / samples

@@ -659,7 +659,9 @@ class HMM(StateModel):
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
         if not 0.5 < as_real(exponent, "exponent") <= 1:
             raise ModelError(f"exponent must be in (0.5, 1], not {exponent}")
-        updates = as_integer(updates, "updates", 0)
+        updates = as_integer(updates, "updates", 0, 1 << 62)
+        if statistics is not None:
+            as_instance(statistics, Statistics, "statistics", "Statistics")
         as_pseudo_counts(pseudo_count)
         check_run(dtype, threads)
         if init is not None:

@@ -236,7 +236,14 @@ class LGSSM(FloatModel):
         return {name: getattr(self, "_" + name) for name in _NAMES}
 
     def at(self, t: int) -> dict[str, _Floats]:
-        """Return the parameters of step t, counted from 0, without those of z_1."""
+        """Return the parameters of step t, counted from 0, without those of z_1.
+
+        Raises
+        ------
+        ModelError
+            If there is none.
+        """
+        t = as_integer(t, "t", 0)
         return {name: all_[min(t, self._steps - 1)] for name, all_ in self._all.items()}
 
     def __repr__(self) -> str:
@@ -580,7 +587,7 @@ class LGSSM(FloatModel):
                 f"{self.n_latents} latent dimensions"
             )
         keep, plain = _names(fixed, diagonal)
-        return self._maximised(moments, keep, plain, min_noise)
+        return self._maximised(moments, keep, plain, _as_noise(min_noise))
 
     def _moments(self, data: list[_Floats]) -> Moments:
         """Of sequences that are not empty."""
@@ -699,7 +706,7 @@ class LGSSM(FloatModel):
         SymbolError
             If a sequence is not of integers, or of another shape.
         ModelError
-            If there are too few observations.
+            If there are too few observations, or an argument is out of range.
 
         References
         ----------
@@ -708,6 +715,7 @@ class LGSSM(FloatModel):
         data = [x.astype(np.float64) for x in _sequences(sequences)]
         p = data[0].shape[1]
         n = as_integer(n_latents, "n_latents", 1)
+        min_noise = _as_noise(min_noise)
         if lags is None:
             lags = max(2 + 2 * n // p, min(8, 2 * n))
         lags = as_integer(lags, "lags", -(-n // p))
@@ -903,7 +911,7 @@ def _distance(a: _Floats, b: _Floats) -> float:
 def _floored(cov: _Floats, least: float) -> _Floats:
     """The covariance with its eigenvalues at or above least^2, and positive."""
     values, vectors = np.linalg.eigh(_symmetric(cov))
-    floor = max(least**2, 1e-12 * float(values[-1]), 1e-30)
+    floor = max(least * least, 1e-12 * float(values[-1]), 1e-30)
     if values[0] >= floor:
         return _symmetric(cov)
     return _symmetric(vectors * np.maximum(values, floor) @ vectors.T)
@@ -956,7 +964,8 @@ def _rounded_bits(u: _Floats, sigma: float) -> float:
         if mass > 0.0:
             bits -= math.log2(mass)
         else:  # beyond 38 deviations: the density's logarithm, of the near edge
-            bits += (((a - 0.5) * unit) ** 2 + math.log(a / sigma)) / math.log(2.0)
+            near = (a - 0.5) * unit
+            bits += (near * near + math.log(a / sigma)) / math.log(2.0)
     return bits
 
 
@@ -984,6 +993,13 @@ def _check_shape(
     if matrix.shape != wanted:
         at = "" if level is None else f"[{level}]"
         raise ModelError(f"{name}{at} must have shape {wanted}, not {matrix.shape}")
+
+
+def _as_noise(min_noise: float) -> float:
+    noise = as_real(min_noise, "min_noise")
+    if not 0 <= noise < math.inf:
+        raise ModelError(f"min_noise must be at least 0, not {min_noise}")
+    return noise
 
 
 def _names(fixed: Iterable[str], diagonal: Iterable[str]) -> tuple[set[str], set[str]]:

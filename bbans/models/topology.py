@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_integer
+from bbans._arguments import as_array, as_integer, as_reals
 from bbans.errors import ModelError
 from bbans.models._parameters import MAX_STATES, Floats
 
@@ -88,8 +88,10 @@ class Topology(NamedTuple):
             If a mask has another shape, holds anything but True and False, or allows
             no state.
         """
-        (first,) = _masked(initial[None], self.initial, "initial")
-        return first, _masked(transition, self.transition, "transition")
+        row = as_reals(initial, "initial")[None]
+        (first,) = _masked(row, self.initial, "initial")
+        rows = as_reals(transition, "transition")
+        return first, _masked(rows, self.transition, "transition")
 
 
 def _steps(n_states: int) -> NDArray[np.int64]:

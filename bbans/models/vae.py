@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_integer
+from bbans._arguments import as_generator, as_integer
 from bbans._float_file import Arrays
 from bbans._lib import lib
 from bbans.errors import ModelError
@@ -126,8 +126,10 @@ class VAE(NetworkModel):
         ------
         SymbolError
             If an observation is out of range, or there are no whole rows.
+        ModelError
+            If `samples` or `seed` is none.
         """
-        rows, rng = self._rows(x), np.random.default_rng(seed)
+        rows, rng = self._rows(x), as_generator(seed)
         samples = as_integer(samples, "samples", 1)
         return sum(self._drawn(rows, rng)[-1] for _ in range(samples)) / samples
 

@@ -305,8 +305,8 @@ def batch_norm(
     return times_plus(x, factor, offset)
 
 
-def channels_last(shape: int | Sequence[int]) -> int | Shape:
+def channels_last(shape: int | Shape) -> int | Shape:
     """PyTorch's shape with channels last."""
-    if isinstance(shape, int):
-        return shape
-    return (*shape[1:], *shape[:1])
+    if isinstance(shape, tuple | list):
+        return (*shape[1:], *shape[:1])
+    return shape  # a number; of what is none, Input says so

@@ -107,7 +107,7 @@ class Node(ABC):
 
     def __rmul__(self, factor: Any) -> Node:
         if isinstance(factor, (int, float, np.integer, np.floating)):
-            return Scale(self, float(factor))
+            return Scale(self, as_real(factor, "factor"))
         return NotImplemented
 
     def __copy__(self) -> Node:

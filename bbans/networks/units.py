@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from bbans._arguments import as_integer, as_real
@@ -50,8 +51,9 @@ class Units(NamedTuple):
         Raises
         ------
         ModelError
-            If the pattern does not divide them.
+            If the pattern does not divide them, or there are no such channels.
         """
+        channels = as_integer(channels, "channels", 1, _INT32[1])
         n = len(self.factor)
         if channels % n:
             raise ModelError(
@@ -64,7 +66,8 @@ class Units(NamedTuple):
 def _joined(units: Sequence[Units]) -> Units:
     """The units of several groups of channels, one after the other."""
     factors, offsets, lows, highs = zip(*units, strict=True)
-    return Units(sum(factors, ()), sum(offsets, ()), min(lows), max(highs))
+    factor, offset = (tuple(chain.from_iterable(all_)) for all_ in (factors, offsets))
+    return Units(factor, offset, min(lows), max(highs))
 
 
 def _of_one(factor: float, offset: float, low: int, high: int) -> Units:
@@ -130,11 +133,11 @@ def log_rate() -> Units:
 
 def latents(n: int, step: float) -> Units:
     """Locations of n latents, then their scales: `location` and `scale`."""
-    n = as_integer(n, "n", 1)
+    n = as_integer(n, "n", 1, _INT32[1])
     return _joined([location(step)] * n + [scale(step)] * n)
 
 
 def mixture(components: int, step: float = 1.0) -> Units:
     """The logarithms of a mixture's weights, its locations, its scales."""
-    n = as_integer(components, "components", 1)
+    n = as_integer(components, "components", 1, _INT32[1])
     return _joined([log_weight()] * n + [location(step)] * n + [scale(step)] * n)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_instance
 from bbans.frozen.engine import EngineModel
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLOURS",
     "axes_of",
+    "figure_of",
     "heat_map",
     "legend_above",
     "name_states",
@@ -63,8 +65,43 @@ def shown_figure(width: float, height: float) -> Figure:
 
 
 def axes_of(ax: Axes | None, width: float = 8, height: float = 3.2) -> Axes:
-    """The axes that were given, or those of a new figure."""
-    return shown_figure(width, height).add_subplot() if ax is None else ax
+    """The axes that were given, or those of a new figure.
+
+    Raises
+    ------
+    ModelError
+        If they are none of matplotlib's.
+    ImportError
+        If there is no matplotlib.
+    """
+    if ax is None:
+        return shown_figure(width, height).add_subplot()
+    try:
+        from matplotlib.axes import Axes
+    except ImportError:
+        raise _no_matplotlib() from None
+    made: Axes = as_instance(ax, Axes, "ax", "axes of matplotlib")
+    return made
+
+
+def figure_of(figure: Figure | None, width: float, height: float) -> Figure:
+    """The figure that was given, or a new one.
+
+    Raises
+    ------
+    ModelError
+        If it is none of matplotlib's.
+    ImportError
+        If there is no matplotlib.
+    """
+    if figure is None:
+        return shown_figure(width, height)
+    try:
+        from matplotlib.figure import FigureBase
+    except ImportError:
+        raise _no_matplotlib() from None
+    made: Figure = as_instance(figure, FigureBase, "figure", "a figure of matplotlib")
+    return made
 
 
 def _no_matplotlib() -> ImportError:

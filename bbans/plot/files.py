@@ -20,12 +20,12 @@ from bbans.frozen.base import FrozenModel, as_model
 from bbans.plot.figures import (
     COLOURS,
     axes_of,
+    figure_of,
     heat_map,
     legend_above,
     name_states,
     neutral,
     new_figure,
-    shown_figure,
     symbol_names,
 )
 from bbans.records.groups import RecordBytes
@@ -212,8 +212,7 @@ def tables(model: Any, *, figure: Figure | None = None) -> Figure:
     named = made.tables()
     if not named:
         raise ModelError(f"a {type(made).__name__} has no tables to draw")
-    if figure is None:
-        figure = shown_figure(3.4 * len(named), 3.4)
+    figure = figure_of(figure, 3.4 * len(named), 3.4)
     widths = [0.35 if table.ndim == 1 else 1 for table in named.values()]
     all_axes = figure.subplots(
         1, len(named), squeeze=False, gridspec_kw={"width_ratios": widths}

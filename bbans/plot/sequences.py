@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -308,7 +309,10 @@ def trellis(x: Any, model: Any, *, length: int = 40, ax: Axes | None = None) -> 
     """
     engine = as_engine(model)
     length = as_integer(length, "length", 1)
-    weights, A = _posterior(x[:length], engine, "past")[:length], _transition(engine)
+    symbols = engine._symbols(x)
+    is_cut = isinstance(x, Sequence) or getattr(x, "ndim", 0) > 0
+    weights = _posterior(x[:length] if is_cut else x, engine, "past")[:length]
+    A = _transition(engine)
     taken = steps(x, model, most=length)
     T, K = weights.shape
     from_to, shade = [], []
@@ -339,5 +343,5 @@ def trellis(x: Any, model: Any, *, length: int = 40, ax: Axes | None = None) -> 
     ax.set_ylim(-0.8, K - 0.2)
     name_states(ax)
     legend_above(ax)
-    name_steps(ax, engine, engine._symbols(x[:length])[:T])
+    name_steps(ax, engine, symbols[:T])
     return ax

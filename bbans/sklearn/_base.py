@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_instance, as_integer, as_real
+from bbans._arguments import as_instance, as_integer, as_real, as_reals
 from bbans.errors import ModelError
 from bbans.models._parameters import MAX_STATES, Floats, as_distributions
 from bbans.sklearn._data import as_lengths, as_series, split
@@ -269,11 +269,17 @@ class Estimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         which leave zeros of the model as they are."""
         return replace(
             statistics,
-            initial=_added(statistics.initial, self.startprob_prior, model.initial),
+            initial=_added(
+                statistics.initial, self._prior("startprob_prior"), model.initial
+            ),
             transition=_added(
-                statistics.transition, self.transmat_prior, model.transition
+                statistics.transition, self._prior("transmat_prior"), model.transition
             ),
         )
+
+    def _prior(self, name: str) -> Floats:
+        """A parameter of numbers, checked."""
+        return as_reals(getattr(self, name), name)
 
     # ---- analysis
 
@@ -455,6 +461,6 @@ def one_of(value: Any, name: str, known: tuple[str, ...]) -> None:
         )
 
 
-def _added(counts: Floats, prior: Any, present: Floats) -> Floats:
-    added = np.maximum(counts + (np.asarray(prior, np.float64) - 1), 0.0)
+def _added(counts: Floats, prior: Floats, present: Floats) -> Floats:
+    added = np.maximum(counts + (prior - 1), 0.0)
     return np.where(present > 0, added, 0.0)

@@ -169,6 +169,6 @@ class CategoricalHMM(Series):
 
     def _updated(self, model: HMM, statistics: Any) -> dict[str, Floats]:
         counts = self._counted(statistics, model)
-        prior = np.asarray(self.emissionprob_prior, np.float64) - 1
+        prior = self._prior("emissionprob_prior") - 1
         counts = replace(counts, emission=np.maximum(counts.emission + prior, 0.0))
         return self._values(model.maximise(counts, pseudo_count=0.0))

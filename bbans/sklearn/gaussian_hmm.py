@@ -173,7 +173,7 @@ class GaussianHMM(Estimator):
             model.initial,
             model.transition,
             model.means / step,
-            model.covariances / step**2,
+            model.covariances / (step * step),
             covariance_type=model.covariance_type,
         )
         return scaled.freeze(prec=prec, predictive=predictive)
@@ -245,8 +245,8 @@ class GaussianHMM(Estimator):
     ) -> dict[str, Floats]:
         counts = self._counted(statistics, model)
         weight = counts.weight[:, None]
-        prior_mean = np.asarray(self.means_prior) - counts.centre
-        prior_weight = _per_state(self.means_weight)
+        prior_mean = self._prior("means_prior") - counts.centre
+        prior_weight = _per_state(self._prior("means_weight"))
         old = model.means - counts.centre
         total = weight + prior_weight
         alive = total > 1e-290
@@ -270,18 +270,17 @@ class GaussianHMM(Estimator):
     def _covariances(self, squares: Floats, weight: Floats) -> Floats:
         """Covariances of sums of squares, shape (K, D, D), and numbers of vectors."""
         D = squares.shape[1]
-        prior = np.asarray(self.covars_prior, np.float64)
+        prior = self._prior("covars_prior")
+        prior_weight = as_real(self.covars_weight, "covars_weight")
         if self.covariance_type in ("full", "tied"):
             tied = self.covariance_type == "tied"
-            divisor = max(self.covars_weight - D, 0) + (
-                weight.sum() if tied else weight
-            )
+            divisor = max(prior_weight - D, 0) + (weight.sum() if tied else weight)
             divisor = np.maximum(divisor, _LEAST_WEIGHT)
             summed = prior + (squares.sum(axis=0) if tied else squares)
             matrices = summed / np.reshape(divisor, (-1, 1, 1))
             matrices = np.array([self._definite(matrix) for matrix in matrices])
             return np.repeat(matrices, len(weight), axis=0) if tied else matrices
-        divisor = np.maximum(max(self.covars_weight - 1, 0) + weight, _LEAST_WEIGHT)
+        divisor = np.maximum(max(prior_weight - 1, 0) + weight, _LEAST_WEIGHT)
         summed = _per_state(prior) + np.diagonal(squares, axis1=1, axis2=2)
         variances = summed / divisor[:, None]
         if self.covariance_type == "spherical":
@@ -342,7 +341,6 @@ def _outer(vectors: Floats) -> Floats:
     return vectors[:, :, None] * vectors[:, None, :]
 
 
-def _per_state(values: ArrayLike) -> Floats:
+def _per_state(values: Floats) -> Floats:
     """A number for all states, or one for each, against rows of features."""
-    array = np.asarray(values, np.float64)
-    return array[:, None] if array.ndim == 1 else array
+    return values[:, None] if values.ndim == 1 else values

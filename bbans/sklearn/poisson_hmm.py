@@ -149,8 +149,9 @@ class PoissonHMM(Series):
     def _updated(self, model: Model, statistics: Any) -> dict[str, Floats]:
         counts = self._counted(statistics, model)
         values = self._values(model.maximise(counts, pseudo_count=0.0))
-        weight = counts.emission.sum(axis=1) + self.lambdas_weight
-        total = counts.emission @ np.arange(model.n_symbols) + self.lambdas_prior
+        weight = counts.emission.sum(axis=1) + self._prior("lambdas_weight")
+        total = counts.emission @ np.arange(model.n_symbols)
+        total = total + self._prior("lambdas_prior")
         rates = np.where(
             weight > 1e-290, total / np.maximum(weight, 1e-290), model.rates
         )
