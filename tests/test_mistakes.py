@@ -443,6 +443,7 @@ MISTAKES = [
     (lambda: LINES.conditional("c", {}), ModelError, "no node 'c'"),
     (lambda: LINES.conditional("b", {}), SymbolError, "no value of 'a'"),
     (lambda: LEVELS.parents("z"), ModelError, r'\("z", level, t\) .*, not \'z\''),
+    (lambda: LEVELS.parents(("z", 0, 1)), ModelError, r"not \('z', 0, 1\)"),
     (lambda: LEVELS.conditional(("z", 1, 1), None), ModelError, "values .* mapping"),
     (lambda: LEVELS.conditional(("x", 1), {}), SymbolError,
      r"no value of \('z', 1, 1\)"),

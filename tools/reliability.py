@@ -220,9 +220,10 @@ ones; Python by `pytest`, with the processes that it starts.""",
         "Faults put into the code",
         "python tools/mutate.py --limit 400 --json",
         """\
-Small faults, one at a time, and whether the tests notice. Survivors are holes that
-became tests, or no faults: hints for speed, larger buffers, values that cannot
-occur.""",
+Small faults, one at a time, and whether the tests notice, of C the C tests alone.
+Survivors are no faults (hints for speed, larger buffers, values that cannot occur),
+what an encoder chooses, which decoders follow, or what the comparisons with plain
+Python find.""",
         mutants,
     ),
     "analysis": Part(

@@ -223,7 +223,7 @@ def _place(node: Any) -> tuple[Any, Any]:
     match node:
         case ("x", t):
             return 0, t
-        case ("z", level, t):
+        case ("z", level, t) if level != 0:
             return level, t
     raise ModelError(
         f'a node of a Hierarchy is ("z", level, t) or ("x", t), not {node!r}'
