@@ -1550,6 +1550,7 @@ LENGTHS = {
     ("ProposalFilter.decode", 1),
     ("ProposalFilter.decode_message", 1),
     ("ProposalFilter.pop", 1),
+    ("from_state_dict", 2),
     ("from_torch", 1),
     ("latents", 0),
     ("mixture", 0),
