@@ -85,6 +85,9 @@ def read_model(path: str | os.PathLike[str], wanted: str) -> tuple[str, Arrays]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
+            # A damaged length in the directory can hide the entry behind it.
+            if len(names) != int.from_bytes(content[-12:-10], "little"):
+                raise CorruptError(f"damaged file: {path}: an array is missing")
             if _FORMAT not in names:
                 raise FormatError(f"not {wanted}: a .npz file of other arrays: {path}")
             version = int(_read(archive, _FORMAT, "<i8"))

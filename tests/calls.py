@@ -68,13 +68,17 @@ def folder():
     NET.save(path / "network.npz")
     INTEGERS.save(path / "network.bbn")
     records.Records.write(path / "records.bbr", [b"a", b"bc"], MIXER)
-    (path / "plain.txt").write_bytes(b"abcabc")
-    (path / "packed.txt.bbz").write_bytes(bbans.compress(b"abcabc"))
     return made
 
 
 def in_folder(name):
     return str(Path(folder().name) / name)
+
+
+def written(name, content):
+    """A file that an earlier call may have removed."""
+    Path(in_folder(name)).write_bytes(content)
+    return in_folder(name)
 
 
 PIXELS = random_observations(HEADS[0], 9, seed=9)
@@ -918,7 +922,7 @@ CALLS = {
     ),
     "compress_tree": lambda: call(
         distributed.compress_tree,
-        [in_folder("plain.txt")],
+        [written("plain.txt", b"abcabc")],
         None,
         model=None,
         level=3,
@@ -931,7 +935,7 @@ CALLS = {
     ),
     "decompress_tree": lambda: call(
         distributed.decompress_tree,
-        [in_folder("packed.txt.bbz")],
+        [written("packed.txt.bbz", bbans.compress(b"abcabc"))],
         None,
         model=None,
         suffix=".bbz",

@@ -25,6 +25,7 @@ from bbans import (
     PoissonHMM,
     errors,
 )
+from bbans._float_file import read_model, write_model
 from bbans.cli.main import main
 from bbans.models import _checkpoint, em
 from bbans.models.topology import Topology
@@ -268,6 +269,42 @@ def test_files_that_are_no_checkpoints(path):
         except errors.FormatError:
             continue
         assert_same(model, fit())  # what a zip archive does not check, nobody reads
+
+
+@pytest.mark.parametrize("kind", ["HMM", "LGSSM", "LatentTree"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": []},
+        {"facts": 5},
+        {"history": None},
+        {"history": 3},
+        {"history": [["low"]]},
+        {"models": {}},
+        {"models": 4},
+        {"size": None},
+        {"rng": {}},
+    ],
+    ids=str,
+)
+def test_a_state_that_says_other_things(path, kind, change):
+    """Or nothing, under checksums that are right: it is damaged, or not asked."""
+    FITS[kind](checkpoint=path)
+    name, arrays = read_model(path, "a checkpoint")
+    state = json.loads(arrays["state"].item())
+    for key, value in change.items():
+        if key in arrays:
+            arrays[key] = np.array(json.dumps(value).encode())
+        elif key in state:
+            state[key] = value
+            arrays["state"] = np.array(json.dumps(state).encode())
+    write_model(path, name, arrays)
+    asked = {"LGSSM": "size rng", "HMM": "rng", "LatentTree": "size"}[kind].split()
+    if change.keys() & {*asked}:
+        assert_same(FITS[kind](checkpoint=path, resume=True), FITS[kind]())
+    else:
+        with pytest.raises(errors.CorruptError, match="damaged file"):
+            FITS[kind](checkpoint=path, resume=True)
 
 
 def test_a_checkpoint_of_another_version(path, monkeypatch):

@@ -6,9 +6,9 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from errno import EISDIR
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,14 @@ from bbans.errors import BbansError, CorruptError, FormatError, ModelError, Vers
 from bbans.frozen.alphabet import Alphabet
 from bbans.models.base import CHECKPOINT, FloatModel
 
-__all__ = ["Checkpoint", "data_fact", "digest_of", "opened"]
+__all__ = ["Checkpoint", "data_fact", "digest_of", "floats", "opened"]
 
 _VERSION = 1
 _FACTS, _STATE = "facts", "state"
 # Writing takes at most one part in so many of the time.
 _SHARE = 10
+
+Entry = TypeVar("Entry")
 
 
 class Checkpoint(os.PathLike[str]):
@@ -83,13 +85,13 @@ class Checkpoint(os.PathLike[str]):
                 f"not a checkpoint: {self._path} holds a model that {name}.load reads"
             )
         try:
-            self.state = json.loads(arrays.pop(_STATE).item())
+            self.state = dict(json.loads(arrays.pop(_STATE).item()))
             if self.state["version"] != _VERSION:
                 raise VersionError(
                     f"checkpoint has version {self.state['version']}, this reads "
                     f"{_VERSION}: {self._path}"
                 )
-            self._known = json.loads(arrays.pop(_FACTS).item())
+            self._known = dict(json.loads(arrays.pop(_FACTS).item()))
         except FormatError:
             raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -126,15 +128,18 @@ class Checkpoint(os.PathLike[str]):
                 "pass the same, or another path"
             )
 
-    def model(self, name: str) -> Any:
+    def model(self, name: str, *, needed: bool = False) -> Any:
         """A model that was found, or None.
 
         Raises
         ------
         CorruptError
-            If it is damaged.
+            If it is damaged, or is needed and not there.
         """
-        kind = self.state.get("models", {}).get(name)
+        models = self.state.get("models", {})
+        kind = models.get(name) if isinstance(models, dict) else None
+        if kind is None and needed:
+            raise self._damaged(KeyError(name))
         if kind is None:
             return None
         start = f"{name}."
@@ -146,6 +151,19 @@ class Checkpoint(os.PathLike[str]):
         try:
             return FloatModel._classes[kind]._from_arrays(arrays)
         except (BbansError, KeyError, TypeError, ValueError) as error:
+            raise self._damaged(error) from error
+
+    def entry(self, name: str, make: Callable[[Any], Entry]) -> Entry:
+        """What the state that was found says, made a value of its type.
+
+        Raises
+        ------
+        CorruptError
+            If it says nothing, or nothing of that type.
+        """
+        try:
+            return make(self.state[name])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._damaged(error) from error
 
     def array(self, name: str) -> NDArray[Any]:
@@ -245,6 +263,11 @@ def _exists(path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def floats(entries: Iterable[Any]) -> list[float]:
+    """The history of a fit, for `Checkpoint.entry`."""
+    return [float(entry) for entry in entries]
 
 
 # ---- facts

@@ -127,7 +127,7 @@ class IntegerHMM(HMM):
             seed=seed, init=init,
         )  # fmt: skip
         if saved is not None and saved.found:
-            init = saved.model("best")
+            init = saved.model("best", needed=True)
         elif init is None:
             short = options | {"n_iter": _SHORT, "progress": False, "callback": None}
             init = min(

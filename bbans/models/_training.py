@@ -55,6 +55,10 @@ class Iteration(NamedTuple):
     information_content: float
 
 
+def _iterations(entries: Iterable[Any]) -> tuple[Iteration, ...]:
+    return tuple(Iteration(*map(float, entry)) for entry in entries)
+
+
 class HiddenStates(Protocol):
     """A model that `train` can train: an HMM, whatever makes its parameters."""
 
@@ -189,11 +193,14 @@ def climb(
     history: tuple[Iteration, ...] = ()
     best, size = model, 0
     if checkpoint is not None and "history" in checkpoint.state:
-        best, size = checkpoint.model("best"), checkpoint.state["size"]
-        history = tuple(Iteration(*entry) for entry in checkpoint.state["history"])
+        best, size = (
+            checkpoint.model("best", needed=True),
+            checkpoint.entry("size", int),
+        )
+        history = checkpoint.entry("history", _iterations)
         if checkpoint.done:
             return best, history
-        model = checkpoint.model("next")
+        model = checkpoint.model("next", needed=True)
 
     def write(last: bool, **models: Any) -> None:
         if checkpoint is not None:

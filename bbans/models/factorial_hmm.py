@@ -186,7 +186,7 @@ class FactorialHMM(HMM):
             checkpoint, resume, cls.__name__, n_states=sizes, seed=seed, init=init
         )
         if saved is not None and saved.found:
-            init = saved.model("best")
+            init = saved.model("best", needed=True)
         elif init is None:
             rng, passes = as_generator(seed), passes_of(data)
             symbols = training_alphabet(passes, alphabet, ends=ends)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -24,7 +25,7 @@ from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import MAX_SYMBOLS
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.tree import FrozenTree
-from bbans.models._checkpoint import Checkpoint, data_fact, opened
+from bbans.models._checkpoint import Checkpoint, data_fact, floats, opened
 from bbans.models._parameters import MAX_STATES, Floats, as_distributions
 from bbans.models._start_length import start_length
 from bbans.models._training import progress_bar
@@ -218,7 +219,7 @@ class LatentTree(FloatModel):
         if saved is not None:
             saved.require(data=data_fact([rows]))
         if saved is not None and saved.found:
-            model = cast(LatentTree, saved.model("best"))
+            model = cast(LatentTree, saved.model("best", needed=True))
         elif init is None:
             sizes = _as_sizes(sizes, rows)
             _check_values(rows, sizes)
@@ -234,9 +235,9 @@ class LatentTree(FloatModel):
         factors, averages = model._factors(np.float32), None
         history: list[float] = []
         if saved is not None and saved.found:
-            history = saved.state["history"]
+            history = saved.entry("history", floats)
             factors, averages = _restored(saved, factors)
-            rng.bit_generator.state = saved.state["rng"]
+            saved.entry("rng", partial(setattr, rng.bit_generator, "state"))
             for _ in range(len(rows) // batch * len(history)):
                 next(weights)
             model._history = tuple(history)

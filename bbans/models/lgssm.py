@@ -30,7 +30,7 @@ from bbans.frozen.alphabet import as_integers
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.models import _kalman
-from bbans.models._checkpoint import data_fact, opened
+from bbans.models._checkpoint import data_fact, floats, opened
 from bbans.models.base import FloatModel
 from bbans.models.freeze_lgssm import frozen_lgssm
 
@@ -500,7 +500,7 @@ class LGSSM(FloatModel):
         if init is not None:
             as_instance(init, LGSSM, "init", "an LGSSM")
         if saved is not None and saved.found:
-            init = saved.model("best")
+            init = saved.model("best", needed=True)
         elif init is None:
             if n_latents is None:
                 raise ModelError("fit needs the number of latent dimensions, or init")
@@ -514,8 +514,8 @@ class LGSSM(FloatModel):
         model = previous = init
         history: list[float] = []
         if saved is not None and saved.found:
-            history = saved.state["history"]
-            model = init if saved.done else saved.model("next")
+            history = saved.entry("history", floats)
+            model = init if saved.done else saved.model("next", needed=True)
         while saved is None or not saved.done:
             moments = model._moments(data)
             bits = moments.information_content / count

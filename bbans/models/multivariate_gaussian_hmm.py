@@ -512,7 +512,7 @@ class MultivariateGaussianHMM(StateModel):
             saved.require(data=data_fact(arrays))
         model: MultivariateGaussianHMM
         if saved is not None and saved.found:
-            model = saved.model("best")
+            model = saved.model("best", needed=True)
         elif init is None:
             model = _start(data, n_states, kind, update, as_generator(seed), threads)
         else:
