@@ -886,11 +886,19 @@ def decompress_file(
         elif salvage is None or isinstance(result, WrongModelError | LimitError):
             raise result
         else:
-            salvage(cast(FormatError, result))
+            salvage(cast(FormatError, _without_frames(result)))
         if progress is not None and n > 0:
             progress(n)
     if held:
         write_full(sink, _in_c_order(held, reader).data)
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """An error that may be kept: frames hold the block, and what was to decode it."""
+    for each in (error, error.__cause__, error.__context__):
+        if each is not None:
+            each.__traceback__ = None
+    return error
 
 
 def _in_c_order(held: bytearray, reader: ContainerReader | Salvager) -> NDArray[Any]:

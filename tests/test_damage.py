@@ -567,6 +567,18 @@ def test_salvage_keeps_what_is_behind_a_hole():
     ]
 
 
+def test_salvage_keeps_no_workspace_of_blocks_that_are_lost():
+    """However many there are, and whoever keeps the errors."""
+    bad = bytearray(bbans.compress(bytes(range(256)), stored.CODEC, block_size=16))
+    spans, _ = spans_of(bytes(bad))
+    for _, stop, *_ in spans:
+        bad[stop - 1] ^= 1
+    kept, errors = salvaged(bytes(bad), stored.CODEC)
+    assert kept == b""
+    assert len(errors) == len(spans) == 16
+    assert all(error.__traceback__ is None for error in errors)
+
+
 def test_salvage_of_the_last_block_and_the_end():
     data = bytes(range(100))
     whole = bbans.compress(data, stored.CODEC, block_size=16)
