@@ -81,6 +81,11 @@ def written(name, content):
     return in_folder(name)
 
 
+#: Of distributed.compress_tree and decompress_tree.
+OF_TREES = {
+    "model": None, "suffix": ".bbz", "threads": 1, "keep": True, "force": True,
+    "recursive": True, "progress": False,
+}  # fmt: skip
 PIXELS = random_observations(HEADS[0], 9, seed=9)
 FLOAT_VAE = random_vae(HEADS[0], [2], seed=9)
 VAE = FLOAT_VAE.freeze(PIXELS)
@@ -924,26 +929,14 @@ CALLS = {
         distributed.compress_tree,
         [written("plain.txt", b"abcabc")],
         None,
-        model=None,
         level=3,
-        suffix=".bbz",
-        threads=1,
-        keep=True,
-        force=True,
-        recursive=True,
-        progress=False,
+        **OF_TREES,
     ),
     "decompress_tree": lambda: call(
         distributed.decompress_tree,
         [written("packed.txt.bbz", bbans.compress(b"abcabc"))],
         None,
-        model=None,
-        suffix=".bbz",
-        threads=1,
-        keep=True,
-        force=True,
-        recursive=True,
-        progress=False,
+        **OF_TREES,
     ),
     "distributed.fit": lambda: call(
         distributed.fit,

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 from bbans.errors import ModelError, SymbolError
 
-__all__ = ["STEPS_MAX", "as_function", "as_nodes", "value_of"]
+__all__ = ["STEPS_MAX", "as_function", "as_nodes", "node_of", "value_of"]
 
 #: Steps of an order, levels, or codecs: no machine's memory has room for more.
 STEPS_MAX = 1 << 32
 
 F = TypeVar("F", bound=Callable[..., Any])
+Node = TypeVar("Node")
 
 
 def as_function(function: F, name: str) -> F:
@@ -48,6 +49,20 @@ def as_nodes(nodes: Any, what: str) -> tuple[Any, ...]:
             f"{reprlib.repr(nodes)}: {error}"
         ) from None
     return given
+
+
+def node_of(node: Any, nodes: Mapping[Any, Node]) -> Node:
+    """What a graph has of a node.
+
+    Raises
+    ------
+    ModelError
+        If there is no such node.
+    """
+    try:
+        return nodes[node]
+    except KeyError:
+        raise ModelError(f"the graph has no node {node!r}") from None
 
 
 def value_of(node: Any, values: Mapping[Any, Any]) -> Any:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array, as_instance, as_integer
 from bbans._lib import lib
-from bbans.codecs.base import as_nodes, value_of
+from bbans.codecs.base import as_nodes, node_of, value_of
 from bbans.codecs.elimination import Elimination, Pass
 from bbans.codecs.start import START_MIN_BITS
 from bbans.distributions.categorical import Weighted
@@ -162,7 +162,7 @@ class FiniteGraph:
         ModelError
             If there is no such node.
         """
-        return int(self._node(node).given.weights.shape[-1])
+        return int(node_of(node, self._nodes).given.weights.shape[-1])
 
     # ---- as a GraphModel
 
@@ -174,13 +174,7 @@ class FiniteGraph:
         ModelError
             If there is no such node.
         """
-        return self._node(node).parents
-
-    def _node(self, node: Any) -> _Node:
-        try:
-            return self._nodes[node]
-        except KeyError:
-            raise ModelError(f"the graph has no node {node!r}") from None
+        return node_of(node, self._nodes).parents
 
     def conditional(self, node: Any, values: Mapping[Any, Any]) -> Weighted:
         """Distribution of a node, from the values of its parents.

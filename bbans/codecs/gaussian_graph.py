@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from bbans._arguments import as_array, as_instance, as_integer, as_real, as_reals
 from bbans._lib import lib
-from bbans.codecs.base import as_nodes, value_of
+from bbans.codecs.base import as_nodes, node_of, value_of
 from bbans.codecs.elimination import Elimination, Pass
 from bbans.distributions.fixed_point import fixed_locations, fixed_scales
 from bbans.distributions.location_scale import Gaussian
@@ -155,13 +155,7 @@ class GaussianGraph:
         ModelError
             If there is no such node.
         """
-        return self._node(node).parents
-
-    def _node(self, node: Any) -> _Node:
-        try:
-            return self._nodes[node]
-        except KeyError:
-            raise ModelError(f"the graph has no node {node!r}") from None
+        return node_of(node, self._nodes).parents
 
     def conditional(self, node: Any, values: Mapping[Any, Any]) -> Gaussian:
         """Distribution of a node, from the values of its parents.
@@ -173,7 +167,7 @@ class GaussianGraph:
         SymbolError
             If a parent has no value, or one that is none.
         """
-        law = self._node(node)
+        law = node_of(node, self._nodes)
         mean = law.offset << (WEIGHT_BITS - LOCATION_BITS)
         for parent, weight in zip(law.parents, law.weights, strict=True):
             mean = mean + weight * self.value(parent, values)

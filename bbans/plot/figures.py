@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,11 +77,7 @@ def axes_of(ax: Axes | None, width: float = 8, height: float = 3.2) -> Axes:
     """
     if ax is None:
         return shown_figure(width, height).add_subplot()
-    try:
-        from matplotlib.axes import Axes
-    except ImportError:
-        raise _no_matplotlib() from None
-    made: Axes = as_instance(ax, Axes, "ax", "axes of matplotlib")
+    made: Axes = _checked(ax, "axes", "Axes", "ax", "axes of matplotlib")
     return made
 
 
@@ -96,12 +93,19 @@ def figure_of(figure: Figure | None, width: float, height: float) -> Figure:
     """
     if figure is None:
         return shown_figure(width, height)
+    made: Figure = _checked(
+        figure, "figure", "FigureBase", "figure", "a figure of matplotlib"
+    )
+    return made
+
+
+def _checked(value: Any, module: str, kind: str, name: str, what: str) -> Any:
+    """An argument that is to be of a class of matplotlib's."""
     try:
-        from matplotlib.figure import FigureBase
+        found = getattr(import_module(f"matplotlib.{module}"), kind)
     except ImportError:
         raise _no_matplotlib() from None
-    made: Figure = as_instance(figure, FigureBase, "figure", "a figure of matplotlib")
-    return made
+    return as_instance(value, found, name, what)
 
 
 def _no_matplotlib() -> ImportError:
